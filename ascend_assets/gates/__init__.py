@@ -1,0 +1,1 @@
+"""WHETHER a candidate may pass: one module per concern, each a pure function from evidence to verdicts."""

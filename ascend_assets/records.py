@@ -1,0 +1,205 @@
+"""What each stage hands on: records that name, by digest, what was made and what it was made from.
+
+A record is stored as JSON, its files as blobs. It holds no candidate and no time (but for `source`, `dossier` and
+`release`, which are about a candidate), so that the same work gives the same record and the chain of digests decides what
+belongs together. Not here: how a record is made (`assets/`) or judged (`gates/`).
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from ascend_assets.gates.verdict import Verdict
+from resources.ascend.toolchain import Comparison, CompileReport, Origin, OmInfo, Profile, ToolchainIdentity
+from resources.digests import canonical_json, sha256_bytes
+from resources.onnx_files import Signature
+from resources.store import Artefact
+
+
+class Record(BaseModel):
+    """Base of all records.
+
+    `key`: sha256 over stage, code version, options, toolchain and inputs: two records of one key are the same work.
+    `made_from`: input name -> data version of that input.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    stage: str
+    key: str
+    made_from: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of the record itself."""
+        return sha256_bytes(self.canonical())
+
+    @property
+    def data_version(self) -> str:
+        """Sha256 of what was made: the file where there is one, else the record."""
+        return self.digest
+
+    def canonical(self) -> bytes:
+        """The bytes that are stored."""
+        return canonical_json(self.model_dump(mode="json"))
+
+
+class SourceRecord(Record):
+    """A candidate's files at its commit."""
+
+    stage: Literal["source"] = "source"
+    model: str
+    candidate: str
+    commit: str
+    """Full commit id, or empty outside git."""
+    author: str
+    dirty: bool
+    """Built from a working tree with uncommitted changes, or with a pipeline that has some."""
+    archive: Artefact
+
+    @property
+    def data_version(self) -> str:
+        """The archive's digest: two commits with the same files give the same artefacts."""
+        return self.archive.sha256
+
+
+class OnnxRecord(Record):
+    """The exported model and the evaluation data that came with it."""
+
+    stage: Literal["onnx"] = "onnx"
+    file: Artefact
+    signature: Signature
+    evaluation: Artefact | None
+
+    @property
+    def data_version(self) -> str:
+        """Digest over the ONNX file and its evaluation data, or the file's own where it has none."""
+        if self.evaluation is None:
+            return self.file.sha256
+        return sha256_bytes(f"{self.file.sha256} {self.evaluation.sha256}".encode())
+
+
+class Finding(BaseModel):
+    """One thing that lint found. `where` is a node, an input, or file:line; empty for the whole file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    where: str
+    message: str
+
+
+class LintCount(BaseModel):
+    """Findings of one criterion. `judged` is False where no tool could look; `note` says why, or what looked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    criterion: str
+    judged: bool
+    value: float | None
+    findings: tuple[Finding, ...] = ()
+    note: str = ""
+
+
+class LintRecord(Record):
+    """What reading the ONNX file and the model's own code found, one entry per criterion."""
+
+    stage: Literal["lint"] = "lint"
+    counts: tuple[LintCount, ...]
+
+
+class OmRecord(Record):
+    """A compiled model for one target."""
+
+    stage: Literal["om"] = "om"
+    target: str
+    file: Artefact
+    info: OmInfo
+    report: CompileReport
+
+    @property
+    def data_version(self) -> str:
+        """The compiled file's digest."""
+        return self.file.sha256
+
+
+class TaskMetric(BaseModel):
+    """The task metric on evaluation data: FP32 ONNX against the device."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    name: str
+    higher_is_better: bool
+    reference: float
+    device: float
+    samples: int
+
+
+class PrecisionRecord(Record):
+    """How far the device is from FP32 for one target."""
+
+    stage: Literal["precision"] = "precision"
+    target: str
+    origin: Origin
+    toolchain: ToolchainIdentity
+    comparison: Comparison
+    task_metric: TaskMetric | None
+    inputs: Literal["evaluation", "random"]
+    """Whether layers were compared on evaluation samples or on random tensors."""
+    samples: int
+
+
+class BenchmarkRecord(Record):
+    """How fast one target is."""
+
+    stage: Literal["benchmark"] = "benchmark"
+    target: str
+    origin: Origin
+    toolchain: ToolchainIdentity
+    profile: Profile
+
+
+class DossierRecord(Record):
+    """Everything a reviewer decides from, about exactly one candidate."""
+
+    stage: Literal["dossier"] = "dossier"
+    model: str
+    candidate: str
+    commit: str
+    dirty: bool
+    verdicts: tuple[Verdict, ...]
+    records: dict[str, str]
+    """Stage or `<target>/<stage>` -> digest of the record that was judged."""
+    html: Artefact
+
+
+class ReleaseRecord(Record):
+    """A published release."""
+
+    stage: Literal["release"] = "release"
+    model: str
+    version: str
+    candidate: str
+    release_digest: str
+
+    @property
+    def data_version(self) -> str:
+        """The manifest's digest."""
+        return self.release_digest
+
+
+class DeploymentRecord(Record):
+    """What the ledger of an environment says after a deployment."""
+
+    stage: Literal["deployment"] = "deployment"
+    model: str
+    environment: str
+    version: str
+    release_digest: str
+    sequence: int
+    entry_digest: str
+
+    @property
+    def data_version(self) -> str:
+        """The ledger entry's digest."""
+        return self.entry_digest

@@ -1,0 +1,165 @@
+"""What a model is: the content of one `defs.yaml`, validated.
+
+Here belong names, bounds and exclusions of what a person writes. Not here: reading files or building assets
+(`component.py`), or the criteria that limits refer to (`gates/criteria.py`).
+"""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from ascend_assets.environments import ENVIRONMENT_NAMES
+from ascend_assets.gates.criteria import CRITERIA
+from resources.ascend.options import CompileOptions, Dim, MixList, Positive, PrecisionMode, PrecisionModeV2
+
+NAME = r"^[a-z][a-z0-9_]{0,62}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+FileName = Annotated[str, StringConstraints(pattern=r"^(?!/)(?!.*(?:^|/)\.\.(?:/|$))[\w./-]{1,200}$")]
+"""A path inside the model's own folder."""
+Owner = Annotated[str, StringConstraints(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+\.[A-Za-z]{2,})$")]
+
+
+class Strict(BaseModel):
+    """Frozen, and an unknown field is an error: a typo must not disarm a gate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PythonSource(Strict):
+    """A Python file of the model's folder that trains or exports.
+
+    It is run as `python FILE --output DIR` and leaves `model.onnx` in DIR, and `evaluation.npz` where it has
+    evaluation data. `timeout_minutes` bounds it.
+    """
+
+    python: FileName
+    timeout_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 30
+
+
+class OnnxSource(Strict):
+    """An ONNX file of the model's folder."""
+
+    onnx: FileName
+
+
+class Input(Strict):
+    """A named input. A dimension is a number, or a name where it is declared dynamic (`batch`, say)."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    dtype: Literal["float32", "float16", "int64", "int32", "int8", "uint8", "bool", "float64"] = "float32"
+    shape: tuple[Positive | Name, ...]
+
+    @property
+    def dynamic(self) -> tuple[int, ...]:
+        """Axes that are declared dynamic."""
+        return tuple(axis for axis, dim in enumerate(self.shape) if isinstance(dim, str))
+
+
+class Target(Strict):
+    """One way to compile the model. `name` tells targets of the same SoC apart; it defaults to the SoC version."""
+
+    soc_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{3,40}$")]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")] = ""
+    batch: Annotated[int, Field(ge=1, le=4096)] = 1
+    precision_mode: PrecisionMode | None = None
+    precision_mode_v2: PrecisionModeV2 | None = None
+    keep_dtype: tuple[str, ...] = ()
+    modify_mixlist: MixList | None = None
+    input_shape: dict[str, tuple[Dim, ...]] = Field(default_factory=dict)
+    dynamic_batch_size: tuple[Positive, ...] = ()
+    dynamic_image_size: tuple[tuple[Positive, Positive], ...] = ()
+    dynamic_dims: tuple[tuple[Positive, ...], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The target's name in asset keys."""
+        return self.name or re.sub(r"\W", "_", self.soc_version)
+
+    def options(self, inputs: tuple[Input, ...]) -> CompileOptions:
+        """Options for ATC: declared dynamic dimensions become the target's batch unless `input_shape` says otherwise."""
+        shapes = {i.name: tuple(self.batch if isinstance(d, str) else d for d in i.shape) for i in inputs}
+        fields = self.model_dump(exclude={"name", "batch", "input_shape"})
+        return CompileOptions(**fields, input_shape={**shapes, **self.input_shape})
+
+    @model_validator(mode="after")
+    def _options_agree(self) -> Self:
+        self.options(())
+        return self
+
+
+class Evaluation(Strict):
+    """What the task metric is computed on. `data`: an `.npz` of the folder; a Python source may write it instead.
+
+    The file holds one array per input, samples along the first axis, and `labels`.
+    """
+
+    metric: Literal["top1", "top5", "mean_absolute_error"]
+    data: FileName | None = None
+
+
+class Requirements(Strict):
+    """What the model may be built with: a pinned requirements file of the folder, and the CANN versions it supports."""
+
+    python: FileName | None = None
+    cann: Annotated[str, StringConstraints(pattern=r"^[<>=!~0-9A-Za-z.,\s]{1,100}$")] = ">=7.0,<10"
+
+
+class ModelSpec(Strict):
+    """One model: where it comes from, what it is compiled for, and what it must keep to be released."""
+
+    name: Name
+    task: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    description: Annotated[str, StringConstraints(max_length=2000)] = ""
+    source: PythonSource | OnnxSource
+    inputs: Annotated[tuple[Input, ...], Field(min_length=1, max_length=64)]
+    targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=32)]
+    evaluation: Evaluation | None = None
+    gates: dict[str, dict[str, float] | float] = Field(default_factory=dict)
+    requirements: Requirements = Requirements()
+    owners: tuple[Owner, ...] = ()
+
+    @field_validator("gates")
+    @classmethod
+    def _known_gates(cls, gates: dict[str, dict[str, float] | float]) -> dict[str, dict[str, float] | float]:
+        for name, limits in gates.items():
+            if name not in CRITERIA:
+                raise ValueError(f"{name!r} is not a criterion; allowed: {', '.join(sorted(CRITERIA))}")
+            if isinstance(limits, dict):
+                unknown = set(limits) - set(ENVIRONMENT_NAMES)
+                if unknown:
+                    raise ValueError(
+                        f"{name}: {sorted(unknown)} is no environment; allowed: {', '.join(ENVIRONMENT_NAMES)}"
+                    )
+        return gates
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        keys = [t.key for t in self.targets]
+        doubled = sorted({k for k in keys if keys.count(k) > 1})
+        if doubled:
+            raise ValueError(f"targets: {doubled} stands twice; give each a `name` of its own")
+        names = [i.name for i in self.inputs]
+        if len(set(names)) != len(names):
+            raise ValueError("inputs: a name stands twice")
+        for criterion in self.gates:
+            self._tightens(criterion)
+        return self
+
+    def _tightens(self, criterion: str) -> None:
+        limits = self.limits(criterion)
+        bounds = [limits[name] for name in ENVIRONMENT_NAMES]
+        ordered = sorted(bounds, reverse=CRITERIA[criterion].sense == "<=")
+        if bounds != ordered:
+            raise ValueError(f"gates.{criterion}: limits must tighten from dev to prod, but are {limits}")
+
+    def limits(self, criterion: str) -> dict[str, float]:
+        """The limit of a criterion in every environment: the model's own where it gives one, else the default."""
+        own = self.gates.get(criterion, {})
+        if not isinstance(own, dict):
+            own = dict.fromkeys(ENVIRONMENT_NAMES, own)
+        return {**CRITERIA[criterion].defaults, **own}
+
+    def target(self, key: str) -> Target:
+        """The target of that key. Raises `KeyError`."""
+        return next(t for t in self.targets if t.key == key)

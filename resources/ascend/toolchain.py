@@ -1,0 +1,229 @@
+"""What a toolchain does, and what it hands back.
+
+Here belong the protocol that every toolchain keeps and the frozen reports that cross it. Reports carry numbers, names and
+digests, never an opinion: whether a number is good enough is decided in `ascend_assets/gates`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from resources.ascend.options import CompileOptions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Tensors = Mapping[str, NDArray[Any]]
+
+Origin = Literal["measured", "emulated"]
+"""Where a figure comes from: `measured` on an NPU, or `emulated` on a CPU."""
+
+Bound = Literal["cube", "vector", "memory", "overhead"]
+"""What limits an operator's or a model's speed."""
+
+
+class Report(BaseModel):
+    """A frozen report. NaN and infinity survive JSON as strings, because a verdict must be able to see them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class ToolchainIdentity(Report):
+    """Who made an artefact. `cann` is the CANN version that is driven, or whose rules are emulated."""
+
+    name: str
+    version: str
+    cann: str
+    origin: Origin
+
+
+class Diagnostic(Report):
+    """One of ATC's messages: its code, its text, and every ONNX node it is about."""
+
+    code: str
+    message: str
+    nodes: tuple[str, ...] = ()
+    cause: str = ""
+    solution: str = ""
+
+
+class CompileReport(Report):
+    """A successful compilation. `log` is the console text in ATC's grammar."""
+
+    warnings: tuple[Diagnostic, ...] = ()
+    log: str = ""
+
+
+class LayerComparison(Report):
+    """One node's first output, FP16 device arithmetic against FP32.
+
+    `cosine_similarity`, `max_absolute_error`, `relative_euclidean_distance`: the accumulated error, by msaccucmp's
+    definitions (x device, y FP32 reference, flattened). `local_error`: the relative Euclidean distance of the node's own
+    device result from FP32 inputs, so that it names the culprit and not a victim. `overflow`: elements that are finite in
+    FP32 and not on the device. `underflow`: elements that are non-zero in FP32 and zero or subnormal on the device.
+    `dtype`: what the device computes the node in.
+    """
+
+    index: int
+    node: str
+    op: str
+    dtype: Literal["float16", "float32", "bfloat16", "other"]
+    cosine_similarity: float
+    max_absolute_error: float
+    relative_euclidean_distance: float
+    overflow: int
+    underflow: int
+    local_error: float
+
+
+class OutputComparison(Report):
+    """One model output by msaccucmp's metrics, each by its exact definition (x device, y FP32 reference)."""
+
+    name: str
+    cosine_similarity: float
+    max_absolute_error: float
+    accumulated_relative_error: float
+    relative_euclidean_distance: float
+    kullback_leibler_divergence: float
+    mean_absolute_error: float
+    root_mean_square_error: float
+    max_relative_error: float
+    mean_relative_error: float
+    non_finite: int
+    """Elements that are NaN or infinite on the device while the reference is finite."""
+
+
+class BadLayer(Report):
+    """The first layer whose own error, not its inputs', breaks the result."""
+
+    node: str
+    op: str
+    cause: str
+
+
+class SmallConstant(Report):
+    """A constant that FP16 cannot hold as a normal number and that matters, such as an epsilon of 1e-5."""
+
+    node: str
+    op: str
+    value: float
+    what: str
+
+
+class Comparison(Report):
+    """All layers of one model on one set of inputs."""
+
+    origin: Origin
+    layers: tuple[LayerComparison, ...]
+    outputs: tuple[OutputComparison, ...]
+    first_bad_layer: BadLayer | None
+    small_constants: tuple[SmallConstant, ...] = ()
+
+
+class OpTime(Report):
+    """One operator's time on the device. `time_us` microseconds; `flops` and `bytes` are what it has to do."""
+
+    node: str
+    op: str
+    time_us: float
+    bound: Bound
+    flops: int
+    bytes: int
+
+
+class Latency(Report):
+    """Milliseconds for one batch, by percentile."""
+
+    p50: float
+    p90: float
+    p99: float
+
+
+class ErrorBand(Report):
+    """How far estimates were from published figures, on models left out of the calibration.
+
+    `low` and `high` are factors on the estimate that hold 90 % of the published figures; `median_error` is the median of
+    |estimate / published - 1|; `models` and `points` say how many were compared.
+    """
+
+    low: float
+    high: float
+    median_error: float
+    models: int
+    points: int
+
+
+class Profile(Report):
+    """How fast a compiled model runs.
+
+    `latency_ms` for one batch; `throughput` in samples per second; `aicore_utilisation` the share of the wall time in
+    which AI cores compute, 0 to 1; `memory_bytes` weights, workspace and activations; `memory_available_bytes` what the SoC has.
+    """
+
+    origin: Origin
+    soc_version: str
+    batch: int
+    latency_ms: Latency
+    throughput: float
+    aicore_utilisation: float
+    memory_bytes: int
+    memory_available_bytes: int
+    bound: Bound
+    error_band: ErrorBand | None
+    ops: tuple[OpTime, ...]
+
+
+class OmInfo(Report):
+    """What a compiled model says about itself. `identity` is sha256 over ONNX digest, SoC, options and toolchain."""
+
+    identity: str
+    onnx_sha256: str
+    options: CompileOptions
+    toolchain: ToolchainIdentity
+
+
+class ToolchainError(Exception):
+    """Base of what a toolchain refuses. The message says what happened, to which file, and what to do."""
+
+
+class CompileRefused(ToolchainError):
+    """The compiler refused the model. `diagnostics` holds every reason, `log` the console text."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], log: str) -> None:
+        self.diagnostics = diagnostics
+        self.log = log
+        super().__init__("; ".join(f"{d.code}: {d.message}" for d in diagnostics))
+
+
+class NotLoadable(ToolchainError):
+    """An `.om` that is truncated, foreign, or made for another SoC; the message has the command that rebuilds it."""
+
+
+class Toolchain(Protocol):
+    """Compile, infer, profile, compare and describe: all that a stage may ask of CANN."""
+
+    def describe(self) -> ToolchainIdentity:
+        """Name, version and origin; part of every stage's identity."""
+        ...
+
+    def compile(self, onnx: Path, options: CompileOptions, output: Path) -> CompileReport:
+        """Write the compiled model to `output` (created whole or not at all). Raises `CompileRefused`."""
+        ...
+
+    def open(self, om: Path, soc_version: str) -> OmInfo:
+        """Read what an `.om` is. Raises `NotLoadable` for a damaged file or one for another SoC."""
+        ...
+
+    def infer(self, om: Path, soc_version: str, inputs: "Tensors") -> "dict[str, NDArray[Any]]":
+        """Run one batch; inputs and outputs by the ONNX graph's names. Raises `NotLoadable`, `ValueError` on a wrong input."""
+        ...
+
+    def compare(self, om: Path, soc_version: str, onnx: Path, inputs: "Tensors") -> Comparison:
+        """Compare every layer on the device with FP32 ONNX on the same inputs."""
+        ...
+
+    def profile(self, om: Path, soc_version: str) -> Profile:
+        """Time the compiled model, operator by operator."""
+        ...
