@@ -7,7 +7,7 @@ Here belong names, bounds and exclusions of what a person writes. Not here: read
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from ascend_assets.environments import ENVIRONMENT_NAMES
 from ascend_assets.gates.criteria import CRITERIA
@@ -15,9 +15,17 @@ from resources.ascend.options import CompileOptions, Dim, MixList, Positive, Pre
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-FileName = Annotated[str, StringConstraints(pattern=r"^(?!/)(?!.*(?:^|/)\.\.(?:/|$))[\w./-]{1,200}$")]
-"""A path inside the model's own folder."""
 Owner = Annotated[str, StringConstraints(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+\.[A-Za-z]{2,})$")]
+
+
+def _inside(path: str) -> str:
+    if ".." in path.split("/"):
+        raise ValueError("must stay inside the model's folder: '..' is not allowed")
+    return path
+
+
+FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w./-]{0,199}$"), AfterValidator(_inside)]
+"""A path inside the model's own folder."""
 
 
 class Strict(BaseModel):
