@@ -1,0 +1,58 @@
+# Two commands matter: `make run` carries the shipped model to a release in dev, `make test` proves the project.
+# Both make their own environment first, from the hashed lock.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+STATE := $(abspath $(or $(ASCEND_STATE),.ascend))
+export DAGSTER_HOME ?= $(STATE)/dagster
+export DAGSTER_DISABLE_TELEMETRY := 1
+PORT ?= 3000
+
+.PHONY: run ui test lint types unit defs test-torch lock clean help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: $(READY) ## carry the shipped model to a release in dev
+	@$(BIN)/ascend run digits_cnn
+
+ui: $(READY) ## Dagster's UI with everything loaded, state kept between starts
+	@$(BIN)/ascend init
+	$(BIN)/dagster dev -w workspace.yaml -p $(PORT)
+
+test: lint types unit defs ## lint, types, tests, definitions
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+unit: $(READY)
+	$(BIN)/pytest -n 2
+
+defs: $(READY)
+	@$(BIN)/ascend init
+	$(BIN)/dg check defs
+
+test-torch: $(READY) ## the PyTorch exporter's tests; installs torch
+	$(BIN)/pip install -q 'torch==2.13.0'
+	$(BIN)/pytest tests/torch --override-ini testpaths=tests/torch
+
+lock: $(READY) ## resolve the lock anew, after a change of dependencies in pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+		--no-emit-index-url --no-header --no-annotate -o requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 run" if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up $(VENV) from requirements.lock (once, one to two minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+clean: ## remove the environment and all local state
+	rm -rf $(VENV) .ascend

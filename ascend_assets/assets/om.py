@@ -1,0 +1,29 @@
+"""om: an ONNX model compiled for one target.
+
+Here belongs the call of the toolchain's compiler and the record of what it made. Not here: why a compiler refuses
+(`resources/ascend`), or whether a warning matters (`gates/conversion.py`).
+"""
+
+from ascend_assets.records import LintRecord, OmRecord, OnnxRecord
+from ascend_assets.spec import ModelSpec, Target
+from ascend_assets.stage import Order, Tools
+
+
+def make(  # noqa: PLR0913 - the stage's protocol, and what this stage is bound to
+    tools: Tools, key: str, _order: Order, *, onnx: OnnxRecord, lint: LintRecord, spec: ModelSpec, target: Target
+) -> OmRecord:
+    """Compile for `target`. Raises `CompileRefused` with every reason."""
+    options = target.options(spec.inputs)
+    with tools.scratch() as folder:
+        output = folder / f"{spec.name}-{target.key}.om"
+        report = tools.toolchain.compile(tools.blobs.path(onnx.file), options, output)
+        info = tools.toolchain.open(output, target.soc_version)
+        file = tools.keep(output, output.name)
+    return OmRecord(
+        key=key,
+        made_from={"onnx": onnx.data_version, "lint": lint.data_version},
+        target=target.key,
+        file=file,
+        info=info,
+        report=report,
+    )

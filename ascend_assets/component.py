@@ -1,0 +1,72 @@
+"""AscendModel: the Dagster component that turns one `defs.yaml` into one model's assets, gates and jobs.
+
+Here belongs the component alone. Not here: what a model may be (`spec.py`), its stages (`walk.py`), or reading files
+for the command line (`models.py`).
+"""
+
+import dagster as dg
+from pydantic import BaseModel
+
+from ascend_assets import checks, graph, history
+from ascend_assets.spec import ModelSpec
+from ascend_assets.walk import key_of, stages
+
+
+class AscendModel(dg.Component):
+    """One model: its assets in the order of a candidate's walk, a blocking check per criterion, and two jobs.
+
+    `<model>_candidate` builds a candidate from source to dev; `<model>_regate` judges what is there again and releases
+    it if every gate lets it pass.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        """The schema of `attributes`."""
+        return ModelSpec
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> "AscendModel":  # noqa: ARG003
+        """Made from validated attributes."""
+        if not isinstance(attributes, ModelSpec):
+            raise TypeError("attributes: must hold the model's fields")
+        return cls(attributes)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002
+        """Assets, checks and jobs. Resources come from `definitions.py`."""
+        return model_definitions(self.spec)
+
+
+def model_definitions(spec: ModelSpec) -> dg.Definitions:
+    """Assets, checks and jobs of one model."""
+    walk = stages(spec)
+    assets = [graph.build_asset(spec, stage) for stage in walk]
+    everything = dg.AssetSelection.assets(*(list(stage.asset) for stage in walk))
+    last = dg.AssetSelection.assets(list(key_of(spec, "release")), *(list(s.asset) for s in walk if s.name == "deployment"))
+    separate = [
+        dg.AssetCheckKey(dg.AssetKey(list(stage.asset)), name)
+        for stage in walk
+        if stage.name in checks.ON_STAGE and stage.name not in checks.IN_STEP
+        for name in checks.ON_STAGE[stage.name]
+    ]
+    tags = {history.MODEL_TAG: spec.name}
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=checks.build_checks(spec),
+        jobs=[
+            dg.define_asset_job(
+                f"{spec.name}_candidate",
+                everything,
+                tags=tags,
+                description=f"Build a candidate of {spec.name} and carry it to dev if every gate lets it pass.",
+            ),
+            dg.define_asset_job(
+                f"{spec.name}_regate",
+                last | dg.AssetSelection.checks(*separate),
+                tags=tags,
+                description=f"Judge the candidate of {spec.name} that is there again, and release it if it may pass.",
+            ),
+        ],
+    )

@@ -1,0 +1,176 @@
+"""The walk as Dagster assets: one asset per stage, thin over `walk.py`.
+
+Here belong running a stage inside a step, reusing earlier work, and what a reader of Dagster's UI sees of an asset.
+Not here: checks (`checks.py`), or what a stage does.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from ascend_assets import checks, guard, history, shown
+from ascend_assets.codec import read_record
+from ascend_assets.gates import conversion
+from ascend_assets.progress import StageEvent, tell
+from ascend_assets.records import Record, SourceRecord
+from ascend_assets.spec import ModelSpec
+from ascend_assets.stage import Order, Stage, Tools, code_version
+from ascend_assets.walk import key_of
+from resources.ascend.toolchain import CompileRefused
+from resources.configurable import AscendToolchain, Project, Warehouse
+from resources.store import StoreError
+
+RESOURCES = frozenset({"store", "toolchain", "project"})
+
+
+class SourceConfig(dg.Config):
+    """What to build. Empty fields mean the working tree."""
+
+    commit: str = ""
+    candidate: str = ""
+
+
+class DeploymentConfig(dg.Config):
+    """Who deploys, and why: both stand in the ledger."""
+
+    actor: str = ""
+    reason: str = ""
+
+
+def tools_of(resources: Any) -> Tools:  # noqa: ANN401 - Dagster's own type is generated per step
+    """A stage's tools from Dagster's resources."""
+    store: Warehouse = resources.store
+    toolchain: AscendToolchain = resources.toolchain
+    project: Project = resources.project
+    return Tools(
+        blobs=store.blobs(),
+        registry=store.registry(),
+        ledger=store.ledger(),
+        toolchain=toolchain.open(),
+        repository=project.path,
+    )
+
+
+def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
+    """The asset of one stage."""
+    inputs = {name: dg.AssetIn(list(asset)) for name, asset in stage.inputs.items()}
+    common: dict[str, Any] = {
+        "key": list(stage.asset),
+        "ins": inputs,
+        "description": stage.description,
+        "kinds": set(stage.kinds),
+        "owners": list(spec.owners),
+        "group_name": f"models/{spec.name}",
+        "tags": {history.MODEL_TAG: spec.name, **({"ascend/target": stage.asset[1]} if len(stage.asset) > 2 else {})},  # noqa: PLR2004
+        "code_version": code_version()[:12],
+        "required_resource_keys": set(RESOURCES),
+        "io_manager_key": "records",
+        "check_specs": checks.own_specs(spec, stage),
+    }
+    if stage.name == "source":
+
+        @dg.asset(**common)
+        def _source(context: dg.AssetExecutionContext, config: SourceConfig) -> Iterator[object]:
+            yield from _run(context, spec, stage, Order(commit=config.commit, candidate=config.candidate), {})
+
+        return _source
+    if stage.name == "deployment":
+
+        @dg.asset(**common)
+        def _deployment(context: dg.AssetExecutionContext, config: DeploymentConfig, **records: Record) -> Iterator[object]:
+            yield from _run(context, spec, stage, Order(actor=config.actor, reason=config.reason), records)
+
+        return _deployment
+
+    @dg.asset(**common)
+    def _asset(context: dg.AssetExecutionContext, **records: Record) -> Iterator[object]:
+        yield from _run(context, spec, stage, Order(), records)
+
+    return _asset
+
+
+def _run(
+    context: dg.AssetExecutionContext, spec: ModelSpec, stage: Stage, order: Order, records: Mapping[str, Record]
+) -> Iterator[object]:
+    """One step: reuse or make the record, and report it."""
+    tell(StageEvent(stage.asset, "started"))
+    begin = time.monotonic()
+    try:
+        tools = tools_of(context.resources)
+        if stage.name == "release":
+            guard.require(context.instance, spec, records)
+        key = stage.key(tools, records)
+        record = _reusable(context.instance, tools, stage, key) if stage.reusable else None
+        reused = record is not None
+        if record is None:
+            record = stage.make(tools, key, order, **records)
+            reused = not stage.reusable and _unchanged(context.instance, stage, record)
+    except CompileRefused as refusal:
+        yield from _refused(context, spec, stage, refusal, records)
+        tell(StageEvent(stage.asset, "failed", str(refusal), time.monotonic() - begin))
+        raise dg.Failure(description=str(refusal), allow_retries=False) from refusal
+    except Exception as error:
+        tell(StageEvent(stage.asset, "failed", str(error), time.monotonic() - begin))
+        raise
+    seconds = time.monotonic() - begin
+    candidate = _candidate(context, spec, record)
+    tell(StageEvent(stage.asset, "reused" if reused else "made", "", seconds))
+    yield dg.MaterializeResult(
+        value=record,
+        data_version=dg.DataVersion(record.data_version),
+        metadata={
+            history.CANDIDATE: candidate,
+            history.STAGE_KEY: record.key,
+            "sha256": record.data_version,
+            "reused": reused,
+            "seconds": seconds,
+            **shown.of_record(record, tools),
+        },
+        check_results=checks.own_results(spec, stage, record, candidate),
+    )
+
+
+def _reusable(instance: dg.DagsterInstance, tools: Tools, stage: Stage, key: str) -> Record | None:
+    """Earlier work of the same key, read back and verified; None where it must be done (again)."""
+    for made in history.materialisations(instance, stage.asset):
+        if made.stage_key != key:
+            continue
+        try:
+            record = read_record(tools.blobs, made.record)
+            for artefact in record.artefacts():
+                tools.blobs.path(artefact)
+        except StoreError as error:
+            tell(StageEvent(stage.asset, "says", f"not reused: {error}"))
+            return None
+        return record if record.key == key else None
+    return None
+
+
+def _unchanged(instance: dg.DagsterInstance, stage: Stage, record: Record) -> bool:
+    made = history.latest(instance, stage.asset)
+    return made is not None and made.record == record.digest
+
+
+def _candidate(context: dg.AssetExecutionContext, spec: ModelSpec, record: Record) -> str:
+    if isinstance(record, SourceRecord):
+        # The run is named for its candidate as soon as that is known, so that a list of runs can be read.
+        context.instance.add_run_tags(
+            context.run_id, {history.CANDIDATE_TAG: record.candidate, history.MODEL_TAG: spec.name}
+        )
+        return record.candidate
+    return history.candidate(context.instance, context.run_id, key_of(spec, "source"))
+
+
+def _refused(
+    context: dg.AssetExecutionContext,
+    spec: ModelSpec,
+    stage: Stage,
+    refusal: CompileRefused,
+    records: Mapping[str, Record],
+) -> Iterator[object]:
+    """The compiler's refusal as the conversion gate's verdict: there is no artefact to materialise."""
+    candidate = history.candidate(context.instance, context.run_id, key_of(spec, "source"))
+    verdict = conversion.refused(refusal, subject=records["onnx"].data_version, target=stage.asset[1])
+    yield checks.result(verdict, stage.asset, candidate)

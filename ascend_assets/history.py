@@ -1,0 +1,98 @@
+"""Reading Dagster's event log: which record an asset holds, and what its checks said about it.
+
+Here belong the few questions that stages, guards and the command line ask of an instance. Not here: deciding anything
+from the answers (`guard.py`).
+"""
+
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster import AssetCheckKey, AssetKey, DagsterInstance
+
+from ascend_assets.stage import AssetKey as Key
+
+RECORD = "record"
+"""Materialisation metadata: digest of the stored record."""
+STAGE_KEY = "stage_key"
+CANDIDATE = "candidate"
+CANDIDATE_TAG = "ascend/candidate"
+MODEL_TAG = "ascend/model"
+_LOOK_BACK = 50
+"""How many materialisations of an asset are searched for work that can be reused."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One materialisation: the event, the run it belongs to, and the metadata that we wrote."""
+
+    storage_id: int
+    run_id: str
+    record: str
+    stage_key: str
+    candidate: str
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The latest evaluation of a check. `about` is the storage id of the materialisation that it judged."""
+
+    passed: bool
+    blocks: bool
+    about: int | None
+    why: str
+
+
+def materialisations(instance: DagsterInstance, asset: Key, limit: int = _LOOK_BACK) -> list[Made]:
+    """The latest materialisations that hold one of our records, newest first."""
+    found = instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=AssetKey(list(asset))), limit=limit)
+    made = []
+    for event in found.records:
+        materialisation = event.asset_materialization
+        texts = {
+            name: str(value.value) for name, value in (materialisation.metadata if materialisation else {}).items()
+        }
+        if RECORD in texts:
+            made.append(
+                Made(
+                    storage_id=event.storage_id,
+                    run_id=event.run_id,
+                    record=texts[RECORD],
+                    stage_key=texts.get(STAGE_KEY, ""),
+                    candidate=texts.get(CANDIDATE, ""),
+                    timestamp=event.timestamp,
+                )
+            )
+    return made
+
+
+def latest(instance: DagsterInstance, asset: Key, run_id: str = "") -> Made | None:
+    """What the asset holds: what this run made of it where it made something, else the newest."""
+    made = materialisations(instance, asset)
+    own = next((m for m in made if run_id and m.run_id == run_id), None)
+    return own or next(iter(made), None)
+
+
+def check(instance: DagsterInstance, asset: Key, name: str) -> Checked | None:
+    """The latest finished evaluation of a check, or None where it never was evaluated or is now being evaluated."""
+    record = instance.get_latest_asset_check_evaluation_record(AssetCheckKey(AssetKey(list(asset)), name))
+    event = record.event.dagster_event if record and record.event else None
+    evaluation = event.event_specific_data if event else None
+    if not isinstance(evaluation, dg.AssetCheckEvaluation):
+        return None
+    target = evaluation.target_materialization_data
+    return Checked(
+        passed=evaluation.passed,
+        blocks=not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR,
+        about=target.storage_id if target else None,
+        why=evaluation.description or "",
+    )
+
+
+def candidate(instance: DagsterInstance, run_id: str, source: Key) -> str:
+    """The candidate that a run is about: its tag, or the candidate that the model's source holds."""
+    run = instance.get_run_by_id(run_id)
+    if run and run.tags.get(CANDIDATE_TAG):
+        return run.tags[CANDIDATE_TAG]
+    made = latest(instance, source, run_id)
+    return made.candidate if made else ""

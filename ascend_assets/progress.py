@@ -1,0 +1,42 @@
+"""Telling whoever watches a run what happens, without the stages knowing who watches.
+
+Here belong the event and the listener. The command line listens; under Dagster's daemon nobody does, and the event log
+has it all anyway.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class StageEvent:
+    """A stage started, says something, is done, was reused, or failed."""
+
+    asset: tuple[str, ...]
+    kind: Literal["started", "says", "made", "reused", "failed"]
+    text: str = ""
+    seconds: float = 0.0
+
+
+Listener = Callable[[StageEvent], None]
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+def tell(event: StageEvent) -> None:
+    """Pass an event on to the listener, if there is one."""
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener(event)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Hear every event that happens inside."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)

@@ -1,0 +1,112 @@
+"""What a stage is, and when its work may be reused.
+
+Here belong the description of one step of a candidate's walk as data, the tools a step may use, and the key that says
+whether two pieces of work are the same. Not here: what a step does (`assets/`), the order in which Dagster runs them
+(`graph.py`).
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ascend_assets.records import Record
+from resources.ascend.toolchain import Toolchain
+from resources.digests import canonical_json, sha256_bytes
+from resources.ledger import Ledger
+from resources.registry import Registry
+from resources.store import Artefact, Blobs
+
+AssetKey = tuple[str, ...]
+"""`(model, stage)` or `(model, target, stage)`."""
+
+_PACKAGES = ("ascend_assets", "resources")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a stage may touch. `say` reports progress to whoever watches."""
+
+    blobs: Blobs
+    registry: Registry
+    ledger: Ledger
+    toolchain: Toolchain
+    repository: Path
+    """The folder that holds the project: in git, or not."""
+    say: Callable[[str], None] = field(default=lambda _: None)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A private folder that is gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="ascend-") as folder:
+            yield Path(folder)
+
+    def keep(self, path: Path, name: str) -> Artefact:
+        """Store a file."""
+        return self.blobs.put_file(path, name=name)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a run was asked for. Empty fields mean: the working tree, and a candidate named after it."""
+
+    commit: str = ""
+    candidate: str = ""
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the walk.
+
+    `inputs`: argument name of `make` -> key of the asset that it takes. `options`: everything of the model's definition
+    that the result depends on, as JSON. `make(tools, key, order, **records)` does the work. `reusable` is False for a
+    step whose result depends on more than its inputs (the registry's state, say).
+    """
+
+    asset: AssetKey
+    make: Callable[..., Record]
+    inputs: Mapping[str, AssetKey]
+    options: Mapping[str, Any]
+    description: str
+    kinds: frozenset[str]
+    reusable: bool = True
+
+    @property
+    def name(self) -> str:
+        """The stage's word: `onnx`, `om`."""
+        return self.asset[-1]
+
+    def key(self, tools: Tools, records: Mapping[str, Record]) -> str:
+        """Sha256 of all that decides the result: stage, options, inputs' data versions, toolchain and our own code."""
+        identity = {
+            "stage": self.name,
+            "options": self.options,
+            "made_from": {name: record.data_version for name, record in records.items()},
+            "toolchain": tools.toolchain.describe().model_dump(mode="json"),
+            "code": code_version(),
+        }
+        return sha256_bytes(canonical_json(identity))
+
+
+@cache
+def code_version() -> str:
+    """Digest of the sources that stages run, models' own files excluded.
+
+    Coarse on purpose: a version that a person has to bump is one day forgotten, and stale evidence is worse than a
+    stage done again.
+    """
+    root = Path(__file__).resolve().parent.parent
+    files = sorted(
+        path
+        for package in _PACKAGES
+        for path in (root / package).rglob("*")
+        if path.suffix in {".py", ".csv", ".json", ".j2", ".css"} and "__pycache__" not in path.parts
+    )
+    defs = root / "ascend_assets" / "defs"
+    parts = {str(path.relative_to(root)): sha256_bytes(path.read_bytes()) for path in files if defs not in path.parents}
+    return sha256_bytes(canonical_json(parts))

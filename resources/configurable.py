@@ -1,0 +1,60 @@
+"""Dagster's view of the world outside: the resources that assets ask for.
+
+Here belong thin, configurable wrappers and their defaults. Not here: what they wrap, which is plain Python and tested
+without Dagster. This is the only module of `resources` that imports Dagster.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import dagster as dg
+
+from resources.ascend.toolchain import Toolchain
+from resources.home import PROJECT, home
+from resources.ledger import Ledger
+from resources.registry import Registry
+from resources.store import Blobs, FolderStore
+
+
+class Warehouse(dg.ConfigurableResource[None]):
+    """The store: artefacts, releases and ledgers. An empty `folder` means the local profile's."""
+
+    folder: str = ""
+
+    def blobs(self) -> Blobs:
+        """Artefacts by digest."""
+        return Blobs(self._store())
+
+    def registry(self) -> Registry:
+        """Releases."""
+        return Registry(self._store())
+
+    def ledger(self) -> Ledger:
+        """Environments' histories."""
+        return Ledger(self._store())
+
+    def _store(self) -> FolderStore:
+        return FolderStore(Path(self.folder) if self.folder else home().store)
+
+
+class AscendToolchain(dg.ConfigurableResource[None]):
+    """The toolchain that compiles, runs and times models."""
+
+    kind: Literal["emulator"] = "emulator"
+
+    def open(self) -> Toolchain:
+        """The toolchain itself."""
+        from resources.ascend.emulator.toolchain import Emulator
+
+        return Emulator()
+
+
+class Project(dg.ConfigurableResource[None]):
+    """The project's folder, from whose git history candidates are built."""
+
+    folder: str = str(PROJECT)
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(self.folder)

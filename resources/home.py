@@ -1,0 +1,35 @@
+"""Where state lives on this machine.
+
+Here belong the folders of the local profile and the environment variables that move them. Not here: what is in them.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The folder that holds `pyproject.toml`."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """State folders. `ASCEND_STATE` moves all of them, `ASCEND_STORE` the store and `DAGSTER_HOME` Dagster's own."""
+
+    state: Path
+    store: Path
+    dagster: Path
+
+    @property
+    def locks(self) -> Path:
+        """Locks of runs on this machine."""
+        return self.state / "locks"
+
+
+def home(project: Path = PROJECT) -> Home:
+    """The folders in force, absolute. None is created here."""
+    state = Path(os.environ.get("ASCEND_STATE") or project / ".ascend").absolute()
+    return Home(
+        state=state,
+        store=Path(os.environ.get("ASCEND_STORE") or state / "store").absolute(),
+        dagster=Path(os.environ.get("DAGSTER_HOME") or state / "dagster").absolute(),
+    )
