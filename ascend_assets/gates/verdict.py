@@ -5,7 +5,7 @@ Here belong the comparison of a value with limits and the admission that follows
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,8 @@ class Criterion:
     source: str
     """Where the default limits come from."""
     defaults: Limits
+    negotiable: bool = True
+    """Whether a model's `defs.yaml` may set limits of its own."""
 
 
 class Verdict(BaseModel):
@@ -64,6 +66,22 @@ def holds(value: float, sense: Literal["<=", ">="], limit: float) -> bool:
     return value <= limit if sense == "<=" else value >= limit
 
 
+def worst(values: Iterable[float], sense: Literal["<=", ">="]) -> float:
+    """The value that keeps a limit least; NaN is worse than any. Raises `ValueError` without values."""
+    found = tuple(values)
+    if any(math.isnan(value) for value in found):
+        return math.nan
+    return max(found) if sense == "<=" else min(found)
+
+
+def weakest(*origins: EvidenceOrigin) -> EvidenceOrigin:
+    """The origin of evidence that was drawn from several: emulated if anything in it is."""
+    for origin in ("emulated", "measured"):
+        if origin in origins:
+            return origin
+    return "inspected"
+
+
 def judge(
     criterion: Criterion,
     value: float,
@@ -95,6 +113,36 @@ def judge(
         origin=origin,
         subject=subject,
     )
+
+
+def judge_each(
+    criterion: Criterion,
+    values: Mapping[str, float],
+    *,
+    why: str,
+    origin: EvidenceOrigin,
+    subject: str,
+    target: str = "",
+    limits: Limits | None = None,
+) -> Verdict:
+    """Judge a criterion whose value depends on the environment, such as a ratio to what is deployed there.
+
+    An environment without a value has not judged it and decides as in `not_judged`; the verdict's value is the worst.
+    """
+    if not values:
+        return not_judged(criterion, why=why, subject=subject, origin=origin, target=target, limits=limits)
+    value = worst(values.values(), criterion.sense)
+    whole = judge(criterion, value, why=why, origin=origin, subject=subject, target=target, limits=limits)
+    admits = tuple(
+        e.name
+        for e in ENVIRONMENTS
+        if (
+            _admitted(e, criterion, values[e.name], whole.limits, origin)
+            if e.name in values
+            else criterion.name in e.may_stay_unjudged
+        )
+    )
+    return whole.model_copy(update={"admits": admits, "passed": ENVIRONMENTS[0].name in admits})
 
 
 def not_judged(

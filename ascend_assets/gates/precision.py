@@ -1,0 +1,196 @@
+"""Gate on precision: how far the device's answers are from FP32, and where the first fault lies.
+
+Here belongs turning one target's `PrecisionRecord` into verdicts. Not here: running or comparing anything.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ascend_assets.gates.case import Case, Policy
+from ascend_assets.gates.criteria import CRITERIA
+from ascend_assets.gates.verdict import Verdict, holds, weakest, worst
+from ascend_assets.gates.wording import clipped, counted, listing
+from ascend_assets.records import PrecisionRecord, TaskMetric
+from resources.ascend.toolchain import Comparison, LayerComparison, OutputComparison
+
+OUTPUT_METRICS: tuple[str, ...] = (
+    "cosine_similarity",
+    "relative_euclidean_distance",
+    "kullback_leibler_divergence",
+    "root_mean_square_error",
+    "mean_relative_error",
+)
+"""Criteria that are also fields of `OutputComparison`: judged on the worst output."""
+
+CRITERIA_NAMES: tuple[str, ...] = (
+    *OUTPUT_METRICS,
+    "non_finite_outputs",
+    "overflow_layers",
+    "underflow_layers",
+    "task_metric_drop",
+)
+"""The criteria of this gate, in the order in which they are shown."""
+
+OWN_ERROR = 0.05
+"""A layer's own relative Euclidean distance beyond which its underflow matters: msit's bound for a precision error."""
+
+
+def judge(record: PrecisionRecord, policy: Policy) -> tuple[Verdict, ...]:
+    """One verdict per precision criterion, about the compiled file that was run.
+
+    Evidence counts as emulated if any part of the record says so.
+    """
+    origin = weakest(record.origin, record.comparison.origin, record.toolchain.origin)
+    case = Case(policy, origin, record.made_from.get("om", ""), record.target)
+    what = f"on {record.inputs} inputs, {counted(record.samples, 'sample')}"
+    if record.inputs == "random":
+        what += "; random inputs need not reach the ranges that real ones do"
+    view = _View(case, record.comparison, what)
+    return (
+        *(view.output(name) for name in OUTPUT_METRICS),
+        view.non_finite(),
+        view.layers("overflow_layers", overflowing, "overflow", _overflow),
+        view.layers("underflow_layers", underflowing, "lose their result to underflow", _underflow),
+        _task(case, record.task_metric),
+    )
+
+
+def overflowing(comparison: Comparison) -> tuple[LayerComparison, ...]:
+    """Layers with elements that are finite in FP32 and not on the device."""
+    return tuple(layer for layer in comparison.layers if layer.overflow > 0)
+
+
+def underflowing(comparison: Comparison) -> tuple[LayerComparison, ...]:
+    """Layers that lose their own result to underflow.
+
+    Elements or a constant of the layer fall below FP16's smallest normal number, nothing overflows, and the layer's own
+    result is more than `OWN_ERROR` off. A Constant computes nothing: what it loses shows in the layer that reads it.
+    """
+    touched = {small.node for small in comparison.small_constants}
+    return tuple(
+        layer
+        for layer in comparison.layers
+        if layer.op != "Constant"
+        and layer.overflow == 0
+        and (layer.underflow > 0 or layer.node in touched)
+        and not layer.local_error <= OWN_ERROR  # NaN counts
+    )
+
+
+def metric_drop(metric: TaskMetric) -> float:
+    """How much worse the device is: the difference where higher is better, else the relative increase of the error.
+
+    Negative if it is better; infinite if an error rose from exactly 0; NaN if a figure is.
+    """
+    if metric.higher_is_better:
+        drop = metric.reference - metric.device
+    elif metric.reference == metric.device:
+        drop = 0.0
+    elif metric.reference == 0:
+        drop = math.inf
+    else:
+        drop = (metric.device - metric.reference) / abs(metric.reference)
+    # 0.765 - 0.760 is 0.0050000000000000044 in binary: a drop of exactly the limit must keep it.
+    return round(drop, 12) if math.isfinite(drop) else drop
+
+
+@dataclass(frozen=True)
+class _View:
+    """The comparison of one target as the verdicts see it. `what`: the inputs it was made on."""
+
+    case: Case
+    comparison: Comparison
+    what: str
+
+    def output(self, name: str) -> Verdict:
+        outputs = self.comparison.outputs
+        if not outputs:
+            return self.case.not_judged(name, "the comparison has no output")
+        sense = CRITERIA[name].sense
+        values = [float(getattr(output, name)) for output in outputs]
+        value = worst(values, sense)
+        # NaN is not equal to itself, so the culprit is found by what `worst` would say of it alone.
+        culprit = next(o for o, v in zip(outputs, values, strict=True) if v == value or math.isnan(v))
+        why = f"{value:.6g} {_of(culprit, len(outputs))}, {self.what}"
+        verdict = self.case.judge(name, value, why)
+        if verdict:
+            return verdict
+        hint = _near_zero(culprit) if name == "mean_relative_error" else ""
+        return self.case.judge(name, value, why + hint + self.blame())
+
+    def non_finite(self) -> Verdict:
+        outputs = self.comparison.outputs
+        if not outputs:
+            return self.case.not_judged("non_finite_outputs", "the comparison has no output")
+        bad = [o for o in outputs if o.non_finite]
+        count = sum(o.non_finite for o in bad)
+        named = listing([f"{counted(o.non_finite, 'element')} of {clipped(o.name, 80)!r}" for o in bad])
+        why = f"{named or 'every element is finite'}, {self.what}"
+        return self.case.judge("non_finite_outputs", count, why + (self.blame() if bad else ""))
+
+    def layers(
+        self,
+        name: str,
+        select: Callable[[Comparison], tuple[LayerComparison, ...]],
+        verb: str,
+        sentence: Callable[[LayerComparison], str],
+    ) -> Verdict:
+        layers = self.comparison.layers
+        if not layers:
+            return self.case.not_judged(name, "the comparison has no layer")
+        found = select(self.comparison)
+        why = f"{len(found)} of {counted(len(layers), 'layer')} {verb}, {self.what}"
+        if found:
+            why += f": {listing([sentence(layer) for layer in found])}{self.blame()}"
+        elif name == "underflow_layers":
+            why += self.near_misses()
+        return self.case.judge(name, len(found), why)
+
+    def blame(self) -> str:
+        first = self.comparison.first_bad_layer
+        if first is None:
+            return ". No single layer is the culprit: errors add up."
+        return f". First bad layer: {clipped(first.node, 80)} ({first.op}), {clipped(first.cause)}"
+
+    def near_misses(self) -> str:
+        touched = sum(layer.underflow > 0 for layer in self.comparison.layers)
+        small = [f"{s.what} {s.value:.3g} in {clipped(s.node, 80)}" for s in self.comparison.small_constants]
+        text = f"; tiny values round in {counted(touched, 'layer')} without harm" if touched else ""
+        return text + (f"; constants below FP16's normal range, without harm here: {listing(small)}" if small else "")
+
+
+def _of(output: OutputComparison, outputs: int) -> str:
+    name = repr(clipped(output.name, 80))
+    return f"on output {name}" + (f", the worst of {outputs}" if outputs > 1 else "")
+
+
+def _near_zero(output: OutputComparison) -> str:
+    for name in ("cosine_similarity", "relative_euclidean_distance"):
+        criterion = CRITERIA[name]
+        if not all(holds(float(getattr(output, name)), criterion.sense, x) for x in criterion.defaults.values()):
+            return ""
+    return (
+        f"; yet its cosine similarity is {output.cosine_similarity:.6g} and its relative distance "
+        f"{output.relative_euclidean_distance:.4g}, so elements near 0 make the figure: if they carry no meaning, set "
+        "gates.mean_relative_error in defs.yaml"
+    )
+
+
+def _overflow(layer: LayerComparison) -> str:
+    return f"{clipped(layer.node, 80)} ({layer.op}): {counted(layer.overflow, 'element')}"
+
+
+def _underflow(layer: LayerComparison) -> str:
+    lost = counted(layer.underflow, "element") if layer.underflow else "a constant"
+    return f"{clipped(layer.node, 80)} ({layer.op}): {lost}, own error {layer.local_error:.3g}"
+
+
+def _task(case: Case, metric: TaskMetric | None) -> Verdict:
+    name = "task_metric_drop"
+    if metric is None:
+        return case.not_judged(name, "the model has no evaluation data; give `evaluation` in defs.yaml")
+    if metric.samples < 1:
+        return case.not_judged(name, f"{metric.name} was computed on no sample")
+    why = f"{metric.name} {metric.reference:.6g} in FP32, {metric.device:.6g} on the device"
+    return case.judge(name, metric_drop(metric), f"{why}, {counted(metric.samples, 'sample')}")
