@@ -13,6 +13,7 @@ from ascend_assets.environments import DEV, ENVIRONMENT_NAMES
 from ascend_assets.gates import baseline, conversion, lint, performance, precision, release
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.gates.verdict import Verdict
+from ascend_assets.progress import StageEvent, tell
 from ascend_assets.records import BenchmarkRecord, DossierRecord, LintRecord, OmRecord, PrecisionRecord, Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, Stage
@@ -77,7 +78,9 @@ def verdicts(spec: ModelSpec, record: Record, store: Warehouse) -> tuple[Verdict
     if isinstance(record, PrecisionRecord):
         return precision.judge(record, spec)
     if isinstance(record, BenchmarkRecord):
-        return performance.judge(record, spec, baseline.profiles(store.registry(), store.ledger(), store.blobs(), spec, record))
+        return performance.judge(
+            record, spec, baseline.profiles(store.registry(), store.ledger(), store.blobs(), spec, record)
+        )
     if isinstance(record, DossierRecord):
         return tuple(v for v in record.verdicts if v.criterion in release.CRITERIA_NAMES)
     raise TypeError(f"no gate judges a {type(record).__name__}")
@@ -90,7 +93,9 @@ def _specs(spec: ModelSpec, stage: Stage) -> list[dg.AssetCheckSpec]:
             asset=list(stage.asset),
             blocking=True,
             description=f"{CRITERIA[name].meaning} Default limit: {CRITERIA[name].source}",
-            metadata={f"limit {env}": _limit(CRITERIA[name].sense, spec.limits(name)[env]) for env in ENVIRONMENT_NAMES},
+            metadata={
+                f"limit {env}": _limit(CRITERIA[name].sense, spec.limits(name)[env]) for env in ENVIRONMENT_NAMES
+            },
         )
         for name in ON_STAGE[stage.name]
     ]
@@ -105,6 +110,7 @@ def result(verdict: Verdict, asset: AssetKey, candidate: str) -> dg.AssetCheckRe
 
     Not passed but admitted to dev (nobody could judge it, and dev can live with that) is a warning and blocks nothing.
     """
+    tell(StageEvent(asset, "judged", verdict=verdict))
     return dg.AssetCheckResult(
         passed=verdict.passed,
         asset_key=list(asset),

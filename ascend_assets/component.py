@@ -44,7 +44,9 @@ def model_definitions(spec: ModelSpec) -> dg.Definitions:
     walk = stages(spec)
     assets = [graph.build_asset(spec, stage) for stage in walk]
     everything = dg.AssetSelection.assets(*(list(stage.asset) for stage in walk))
-    last = dg.AssetSelection.assets(list(key_of(spec, "release")), *(list(s.asset) for s in walk if s.name == "deployment"))
+    last = dg.AssetSelection.assets(
+        list(key_of(spec, "release")), *(list(s.asset) for s in walk if s.name == "deployment")
+    )
     separate = [
         dg.AssetCheckKey(dg.AssetKey(list(stage.asset)), name)
         for stage in walk

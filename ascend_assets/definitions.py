@@ -18,13 +18,12 @@ from ascend_assets.spec import ModelSpec
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import PROJECT
 
-DEFS = Path(__file__).resolve().parent / "defs"
 _LOG = logging.getLogger("ascend_assets")
 
 
 def build_defs(
     *,
-    folder: Path = DEFS,
+    folder: Path = models.DEFS,
     specs: Mapping[str, ModelSpec] | None = None,
     resources: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from resources.ascend.toolchain import Origin
+from resources.digests import canonical_json, sha256_bytes
 
 EvidenceOrigin = Origin | Literal["inspected"]
 """`inspected`: read off a file, the same on any machine; neither measured on an NPU nor emulated."""
@@ -50,3 +51,17 @@ ENVIRONMENTS: tuple[Environment, ...] = (DEV, STAGING, PROD)
 """In the order in which a release walks through them."""
 
 ENVIRONMENT_NAMES: tuple[str, ...] = tuple(e.name for e in ENVIRONMENTS)
+
+
+def policy_digest() -> str:
+    """Sha256 of the policy in force: a ledger entry names it, so that an auditor knows by which rules it was made."""
+    rules = [
+        {
+            "name": e.name,
+            "origins": sorted(e.origins),
+            "may_stay_unjudged": sorted(e.may_stay_unjudged),
+            "allows_dirty": e.allows_dirty,
+        }
+        for e in ENVIRONMENTS
+    ]
+    return sha256_bytes(canonical_json(rules))

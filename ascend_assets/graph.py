@@ -32,8 +32,8 @@ class SourceConfig(dg.Config):
     candidate: str = ""
 
 
-class DeploymentConfig(dg.Config):
-    """Who deploys, and why: both stand in the ledger."""
+class LedgerConfig(dg.Config):
+    """Who releases or deploys, and why: it stands in the manifest and the ledger."""
 
     actor: str = ""
     reason: str = ""
@@ -41,15 +41,18 @@ class DeploymentConfig(dg.Config):
 
 def tools_of(resources: Any) -> Tools:  # noqa: ANN401 - Dagster's own type is generated per step
     """A stage's tools from Dagster's resources."""
-    store: Warehouse = resources.store
-    toolchain: AscendToolchain = resources.toolchain
-    project: Project = resources.project
+    return tools(resources.store, resources.toolchain, resources.project)
+
+
+def tools(store: Warehouse, toolchain: AscendToolchain, project: Project) -> Tools:
+    """A stage's tools."""
     return Tools(
         blobs=store.blobs(),
         registry=store.registry(),
         ledger=store.ledger(),
         toolchain=toolchain.open(),
         repository=project.path,
+        lock=project.lock(),
     )
 
 
@@ -76,13 +79,13 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
             yield from _run(context, spec, stage, Order(commit=config.commit, candidate=config.candidate), {})
 
         return _source
-    if stage.name == "deployment":
+    if stage.name in {"release", "deployment"}:
 
         @dg.asset(**common)
-        def _deployment(context: dg.AssetExecutionContext, config: DeploymentConfig, **records: Record) -> Iterator[object]:
+        def _recorded(context: dg.AssetExecutionContext, config: LedgerConfig, **records: Record) -> Iterator[object]:
             yield from _run(context, spec, stage, Order(actor=config.actor, reason=config.reason), records)
 
-        return _deployment
+        return _recorded
 
     @dg.asset(**common)
     def _asset(context: dg.AssetExecutionContext, **records: Record) -> Iterator[object]:
@@ -98,14 +101,14 @@ def _run(
     tell(StageEvent(stage.asset, "started"))
     begin = time.monotonic()
     try:
-        tools = tools_of(context.resources)
+        bench = tools_of(context.resources)
         if stage.name == "release":
             guard.require(context.instance, spec, records)
-        key = stage.key(tools, records)
-        record = _reusable(context.instance, tools, stage, key) if stage.reusable else None
+        key = stage.key(bench, records)
+        record = _reusable(context.instance, bench, stage, key) if stage.reusable else None
         reused = record is not None
         if record is None:
-            record = stage.make(tools, key, order, **records)
+            record = stage.make(bench, key, order, **records)
             reused = not stage.reusable and _unchanged(context.instance, stage, record)
     except CompileRefused as refusal:
         yield from _refused(context, spec, stage, refusal, records)
@@ -123,24 +126,24 @@ def _run(
         metadata={
             history.CANDIDATE: candidate,
             history.STAGE_KEY: record.key,
-            "sha256": record.data_version,
+            history.DATA_VERSION: record.data_version,
             "reused": reused,
             "seconds": seconds,
-            **shown.of_record(record, tools),
+            **shown.of_record(spec, bench, record, records),
         },
         check_results=checks.own_results(spec, stage, record, candidate),
     )
 
 
-def _reusable(instance: dg.DagsterInstance, tools: Tools, stage: Stage, key: str) -> Record | None:
+def _reusable(instance: dg.DagsterInstance, bench: Tools, stage: Stage, key: str) -> Record | None:
     """Earlier work of the same key, read back and verified; None where it must be done (again)."""
     for made in history.materialisations(instance, stage.asset):
         if made.stage_key != key:
             continue
         try:
-            record = read_record(tools.blobs, made.record)
+            record = read_record(bench.blobs, made.record)
             for artefact in record.artefacts():
-                tools.blobs.path(artefact)
+                bench.blobs.path(artefact)
         except StoreError as error:
             tell(StageEvent(stage.asset, "says", f"not reused: {error}"))
             return None
@@ -172,5 +175,7 @@ def _refused(
 ) -> Iterator[object]:
     """The compiler's refusal as the conversion gate's verdict: there is no artefact to materialise."""
     candidate = history.candidate(context.instance, context.run_id, key_of(spec, "source"))
-    verdict = conversion.refused(refusal, subject=records["onnx"].data_version, target=stage.asset[1])
+    identity = tools_of(context.resources).toolchain.describe()
+    subject = records["onnx"].data_version
+    verdict = conversion.refused(refusal, toolchain=identity, subject=subject, target=stage.asset[1])
     yield checks.result(verdict, stage.asset, candidate)

@@ -30,9 +30,7 @@ def require(instance: DagsterInstance, spec: ModelSpec, records: Mapping[str, Re
         )
 
 
-def refusals(
-    instance: DagsterInstance, spec: ModelSpec, records: Mapping[str, Record]
-) -> tuple[str, ...]:
+def refusals(instance: DagsterInstance, spec: ModelSpec, records: Mapping[str, Record]) -> tuple[str, ...]:
     """Every reason against a release; none means that it may be published."""
     by_asset = {stage.asset: stage for stage in stages(spec)}
     held = {asset: history.latest(instance, asset) for asset in by_asset}

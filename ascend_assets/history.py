@@ -15,6 +15,7 @@ RECORD = "record"
 """Materialisation metadata: digest of the stored record."""
 STAGE_KEY = "stage_key"
 CANDIDATE = "candidate"
+DATA_VERSION = "sha256"
 CANDIDATE_TAG = "ascend/candidate"
 MODEL_TAG = "ascend/model"
 _LOOK_BACK = 50
@@ -30,6 +31,7 @@ class Made:
     record: str
     stage_key: str
     candidate: str
+    data_version: str
     timestamp: float
 
 
@@ -60,6 +62,7 @@ def materialisations(instance: DagsterInstance, asset: Key, limit: int = _LOOK_B
                     record=texts[RECORD],
                     stage_key=texts.get(STAGE_KEY, ""),
                     candidate=texts.get(CANDIDATE, ""),
+                    data_version=texts.get(DATA_VERSION, ""),
                     timestamp=event.timestamp,
                 )
             )

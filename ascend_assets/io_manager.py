@@ -33,5 +33,7 @@ class RecordIOManager(dg.ConfigurableIOManager):
         asset = tuple(context.asset_key.path)
         made = history.latest(context.instance, asset, context.step_context.run_id)
         if made is None:
-            raise NotMade(f"{'/'.join(asset)} has never been made here: run the whole candidate, `ascend run {asset[0]}`")
+            raise NotMade(
+                f"{'/'.join(asset)} has never been made here: run the whole candidate, `ascend run {asset[0]}`"
+            )
         return read_record(self.store.blobs(), made.record)

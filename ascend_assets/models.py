@@ -16,6 +16,8 @@ from ascend_assets.spec import ModelSpec
 
 COMPONENT_TYPE = "ascend_assets.component.AscendModel"
 FILE_NAME = "defs.yaml"
+DEFS = Path(__file__).resolve().parent / "defs"
+"""The folder that holds one folder per model."""
 MAX_YAML_BYTES = 256 * 1024
 _MAX_PROBLEMS = 20
 
@@ -94,7 +96,9 @@ def _read(path: Path) -> str:
         raise BadModel(path.parent, (Problem(path, 1, "", f"cannot be read: {error}"),)) from error
     if "&" in text and any(isinstance(token, yaml.AliasToken) for token in _tokens(text)):
         # An alias is a reference that a few lines can blow up to gigabytes; no model file needs one.
-        raise BadModel(path.parent, (Problem(path, 1, "", "YAML aliases (*name) are not allowed: write the value out"),))
+        raise BadModel(
+            path.parent, (Problem(path, 1, "", "YAML aliases (*name) are not allowed: write the value out"),)
+        )
     return text
 
 
@@ -153,7 +157,9 @@ def _allowed(location: tuple[int | str, ...]) -> list[str]:
     for part in location:
         if isinstance(part, int):
             continue
-        models = [m for model in models if part in model.model_fields for m in _models(model.model_fields[part].annotation)]
+        models = [
+            m for model in models if part in model.model_fields for m in _models(model.model_fields[part].annotation)
+        ]
     return [name for model in models for name in model.model_fields]
 
 
@@ -182,4 +188,3 @@ def _child(node: yaml.Node | None, part: object) -> tuple[yaml.Node, int] | None
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return node.value[part], node.value[part].start_mark.line + 1
     return None
-

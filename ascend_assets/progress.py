@@ -10,15 +10,18 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
+from ascend_assets.gates.verdict import Verdict
+
 
 @dataclass(frozen=True)
 class StageEvent:
-    """A stage started, says something, is done, was reused, or failed."""
+    """A stage started, says something, is done, was reused, was judged, or failed."""
 
     asset: tuple[str, ...]
-    kind: Literal["started", "says", "made", "reused", "failed"]
+    kind: Literal["started", "says", "made", "reused", "judged", "failed"]
     text: str = ""
     seconds: float = 0.0
+    verdict: Verdict | None = None
 
 
 Listener = Callable[[StageEvent], None]

@@ -1,8 +1,8 @@
 """What each stage hands on: records that name, by digest, what was made and what it was made from.
 
 A record is stored as JSON, its files as blobs. It holds no candidate and no time (but for `source`, `dossier` and
-`release`, which are about a candidate), so that the same work gives the same record and the chain of digests decides what
-belongs together. Not here: how a record is made (`assets/`) or judged (`gates/`).
+`release`, which are about a candidate), so that the same work gives the same record and the chain of digests decides
+what belongs together. Not here: how a record is made (`assets/`) or judged (`gates/`).
 """
 
 from typing import Literal
@@ -10,9 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ascend_assets.gates.verdict import Verdict
-from resources.ascend.toolchain import Comparison, CompileReport, Origin, OmInfo, Profile, ToolchainIdentity
+from resources.ascend.toolchain import Comparison, CompileReport, OmInfo, Origin, Profile, ToolchainIdentity
 from resources.digests import canonical_json, sha256_bytes
-from resources.onnx_files import Signature
+from resources.onnx_signature import Signature
 from resources.store import Artefact
 
 
@@ -42,6 +42,10 @@ class Record(BaseModel):
     def canonical(self) -> bytes:
         """The bytes that are stored."""
         return canonical_json(self.model_dump(mode="json"))
+
+    def artefacts(self) -> tuple[Artefact, ...]:
+        """The files that the record names."""
+        return tuple(value for _, value in self if isinstance(value, Artefact))
 
 
 class SourceRecord(Record):

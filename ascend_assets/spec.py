@@ -7,7 +7,16 @@ Here belong names, bounds and exclusions of what a person writes. Not here: read
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from ascend_assets.environments import ENVIRONMENT_NAMES
 from ascend_assets.gates.criteria import CRITERIA
@@ -19,13 +28,19 @@ Owner = Annotated[str, StringConstraints(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+
 
 
 def _inside(path: str) -> str:
-    if ".." in path.split("/"):
-        raise ValueError("must stay inside the model's folder: '..' is not allowed")
+    if path.startswith("/") or ".." in path.split("/"):
+        raise ValueError("must be a path inside the model's folder: neither absolute nor with '..'")
+    if not re.fullmatch(r"\w[\w./-]{0,199}", path):
+        raise ValueError("must be a path of letters, digits, '_', '-', '.' and '/', at most 200 long")
     return path
 
 
-FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w./-]{0,199}$"), AfterValidator(_inside)]
+FileName = Annotated[str, AfterValidator(_inside)]
 """A path inside the model's own folder."""
+
+
+Gates = dict[str, dict[str, FiniteFloat] | FiniteFloat]
+"""Criterion -> its limit everywhere, or per environment."""
 
 
 class Strict(BaseModel):
@@ -85,7 +100,7 @@ class Target(Strict):
         return self.name or re.sub(r"\W", "_", self.soc_version)
 
     def options(self, inputs: tuple[Input, ...]) -> CompileOptions:
-        """Options for ATC: declared dynamic dimensions become the target's batch unless `input_shape` says otherwise."""
+        """Options for ATC: declared dynamic dimensions become the batch unless `input_shape` says otherwise."""
         shapes = {i.name: tuple(self.batch if isinstance(d, str) else d for d in i.shape) for i in inputs}
         fields = self.model_dump(exclude={"name", "batch", "input_shape"})
         return CompileOptions(**fields, input_shape={**shapes, **self.input_shape})
@@ -123,13 +138,13 @@ class ModelSpec(Strict):
     inputs: Annotated[tuple[Input, ...], Field(min_length=1, max_length=64)]
     targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=32)]
     evaluation: Evaluation | None = None
-    gates: dict[str, dict[str, float] | float] = Field(default_factory=dict)
+    gates: Gates = Field(default_factory=dict)
     requirements: Requirements = Requirements()
     owners: tuple[Owner, ...] = ()
 
     @field_validator("gates")
     @classmethod
-    def _known_gates(cls, gates: dict[str, dict[str, float] | float]) -> dict[str, dict[str, float] | float]:
+    def _known_gates(cls, gates: Gates) -> Gates:
         for name, limits in gates.items():
             if name not in CRITERIA:
                 raise ValueError(f"{name!r} is not a criterion; allowed: {', '.join(sorted(CRITERIA))}")
@@ -139,6 +154,7 @@ class ModelSpec(Strict):
                     raise ValueError(
                         f"{name}: {sorted(unknown)} is no environment; allowed: {', '.join(ENVIRONMENT_NAMES)}"
                     )
+            _tightens(name, _limits(gates, name))
         return gates
 
     @model_validator(mode="after")
@@ -150,24 +166,25 @@ class ModelSpec(Strict):
         names = [i.name for i in self.inputs]
         if len(set(names)) != len(names):
             raise ValueError("inputs: a name stands twice")
-        for criterion in self.gates:
-            self._tightens(criterion)
         return self
-
-    def _tightens(self, criterion: str) -> None:
-        limits = self.limits(criterion)
-        bounds = [limits[name] for name in ENVIRONMENT_NAMES]
-        ordered = sorted(bounds, reverse=CRITERIA[criterion].sense == "<=")
-        if bounds != ordered:
-            raise ValueError(f"gates.{criterion}: limits must tighten from dev to prod, but are {limits}")
 
     def limits(self, criterion: str) -> dict[str, float]:
         """The limit of a criterion in every environment: the model's own where it gives one, else the default."""
-        own = self.gates.get(criterion, {})
-        if not isinstance(own, dict):
-            own = dict.fromkeys(ENVIRONMENT_NAMES, own)
-        return {**CRITERIA[criterion].defaults, **own}
+        return _limits(self.gates, criterion)
 
     def target(self, key: str) -> Target:
         """The target of that key. Raises `KeyError`."""
         return next(t for t in self.targets if t.key == key)
+
+
+def _limits(gates: Gates, criterion: str) -> dict[str, float]:
+    own = gates.get(criterion, {})
+    if not isinstance(own, dict):
+        own = dict.fromkeys(ENVIRONMENT_NAMES, own)
+    return {**CRITERIA[criterion].defaults, **own}
+
+
+def _tightens(criterion: str, limits: dict[str, float]) -> None:
+    bounds = [limits[name] for name in ENVIRONMENT_NAMES]
+    if bounds != sorted(bounds, reverse=CRITERIA[criterion].sense == "<="):
+        raise ValueError(f"{criterion}: limits must tighten from dev to prod, but are {limits}")

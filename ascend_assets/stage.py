@@ -36,6 +36,8 @@ class Tools:
     toolchain: Toolchain
     repository: Path
     """The folder that holds the project: in git, or not."""
+    lock: str = ""
+    """Sha256 of the lock file of the pipeline's own dependencies; empty where there is none."""
     say: Callable[[str], None] = field(default=lambda _: None)
 
     @contextmanager
@@ -64,8 +66,9 @@ class Stage:
     """One step of the walk.
 
     `inputs`: argument name of `make` -> key of the asset that it takes. `options`: everything of the model's definition
-    that the result depends on, as JSON. `make(tools, key, order, **records)` does the work. `reusable` is False for a
-    step whose result depends on more than its inputs (the registry's state, say).
+    that the result depends on, as JSON. `make(tools, key, order, **records)` does the work. `context(tools, records)`
+    names what else it depends on, as JSON: the releases that it is compared with, say. `reusable` is False for a step
+    that asks the world anew each time: git, or the registry.
     """
 
     asset: AssetKey
@@ -74,6 +77,7 @@ class Stage:
     options: Mapping[str, Any]
     description: str
     kinds: frozenset[str]
+    context: Callable[[Tools, Mapping[str, Record]], Mapping[str, Any]] | None = None
     reusable: bool = True
 
     @property
@@ -88,6 +92,7 @@ class Stage:
             "options": self.options,
             "made_from": {name: record.data_version for name, record in records.items()},
             "toolchain": tools.toolchain.describe().model_dump(mode="json"),
+            "context": self.context(tools, records) if self.context else {},
             "code": code_version(),
         }
         return sha256_bytes(canonical_json(identity))

@@ -96,9 +96,9 @@ def _last(spec: ModelSpec, before: tuple[Stage, ...]) -> tuple[Stage, ...]:
             make=partial(dossier.make, spec=spec),
             inputs=evidence,
             options=spec.model_dump(mode="json"),
-            description="All evidence about one candidate and the verdict on every criterion: what a reviewer decides from.",
+            description="All evidence about one candidate, and a verdict on every criterion: for a reviewer to decide.",
             kinds=frozenset({"html"}),
-            reusable=False,
+            context=partial(dossier.context, spec),
         ),
         Stage(
             asset=release_key,

@@ -10,6 +10,7 @@ from typing import Literal
 import dagster as dg
 
 from resources.ascend.toolchain import Toolchain
+from resources.digests import sha256_file
 from resources.home import PROJECT, home
 from resources.ledger import Ledger
 from resources.registry import Registry
@@ -58,3 +59,8 @@ class Project(dg.ConfigurableResource[None]):
     def path(self) -> Path:
         """The folder."""
         return Path(self.folder)
+
+    def lock(self) -> str:
+        """Sha256 of the lock file of the pipeline's dependencies; empty where there is none."""
+        lock = self.path / "requirements.lock"
+        return sha256_file(lock) if lock.is_file() else ""

@@ -33,3 +33,17 @@ def home(project: Path = PROJECT) -> Home:
         store=Path(os.environ.get("ASCEND_STORE") or state / "store").absolute(),
         dagster=Path(os.environ.get("DAGSTER_HOME") or state / "dagster").absolute(),
     )
+
+
+def prepare(project: Path = PROJECT) -> Home:
+    """Make the folders, and Dagster's settings where there are none. What is there is left alone."""
+    places = home(project)
+    for folder in (places.state, places.store, places.dagster, places.locks):
+        folder.mkdir(parents=True, exist_ok=True)
+    settings = places.dagster / "dagster.yaml"
+    if not settings.exists():
+        temporary = settings.with_name(f".dagster.yaml.{os.getpid()}")
+        temporary.write_bytes((PROJECT / "deploy" / "local" / "dagster.yaml").read_bytes())
+        temporary.replace(settings)
+    os.environ["DAGSTER_HOME"] = str(places.dagster)
+    return places

@@ -1,1 +1,1 @@
-"""WHEN a run starts. One module per trigger; each decides that something is to be done and leaves the doing to a job."""
+"""WHEN a run starts: one module per trigger. Each decides that something is due and leaves the doing to a job."""

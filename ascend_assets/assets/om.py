@@ -9,7 +9,7 @@ from ascend_assets.spec import ModelSpec, Target
 from ascend_assets.stage import Order, Tools
 
 
-def make(  # noqa: PLR0913 - the stage's protocol, and what this stage is bound to
+def make(
     tools: Tools, key: str, _order: Order, *, onnx: OnnxRecord, lint: LintRecord, spec: ModelSpec, target: Target
 ) -> OmRecord:
     """Compile for `target`. Raises `CompileRefused` with every reason."""

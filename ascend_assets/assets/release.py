@@ -1,0 +1,123 @@
+"""release: an immutable manifest of exactly these artefacts.
+
+Here belong judging the evidence once more, choosing the version and publishing. The verdicts of the dossier and of
+Dagster's checks are not believed: whoever can write to the event log could have put them there. Not here: what the
+event log says (`guard.py`), or how manifests are stored (`resources/registry.py`).
+"""
+
+from datetime import UTC, datetime
+
+from ascend_assets import evidence
+from ascend_assets.assets.dossier import contents, pipeline
+from ascend_assets.environments import DEV
+from ascend_assets.gates.verdict import Verdict
+from ascend_assets.records import DossierRecord, Record, ReleaseRecord
+from ascend_assets.spec import ModelSpec
+from ascend_assets.stage import Order, Tools
+from resources.registry import Release, ReleasedTarget
+from resources.versions import FIRST, Version, next_version
+
+
+class ReleaseRefused(Exception):
+    """The evidence at hand does not admit the candidate to dev. The message lists every reason."""
+
+    def __init__(self, model: str, reasons: tuple[str, ...]) -> None:
+        self.reasons = reasons
+        listed = "\n".join(f"  - {reason}" for reason in reasons)
+        super().__init__(f"{model} cannot be released:\n{listed}")
+
+
+def make(tools: Tools, key: str, order: Order, *, spec: ModelSpec, **records: Record) -> ReleaseRecord:
+    """Publish the candidate, or find the release that already is these artefacts.
+
+    Raises `ReleaseRefused` unless the evidence, judged here and now, admits it to dev.
+    """
+    dossier = records.pop("dossier")
+    if not isinstance(dossier, DossierRecord):
+        raise TypeError("dossier holds a record of another stage: make it again")
+    candidate = evidence.candidate(spec, records)
+    verdicts = candidate.judge(tools)
+    reasons = refusals(dossier, records, verdicts)
+    if reasons:
+        raise ReleaseRefused(spec.name, reasons)
+    release = existing(tools, candidate) or _publish(tools, order, candidate, dossier, verdicts)
+    return ReleaseRecord(
+        key=key,
+        made_from={"dossier": dossier.data_version},
+        model=spec.name,
+        version=release.version,
+        candidate=release.candidate,
+        release_digest=release.digest,
+    )
+
+
+def refusals(dossier: DossierRecord, records: dict[str, Record], verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+    """Every reason why these records must not be released under that dossier."""
+    other = [name for name, record in records.items() if dossier.records.get(name) != record.digest]
+    mixture = [f"the dossier is about another {name}" for name in other]
+    refused = [f"{v.criterion}{f' ({v.target})' if v.target else ''}: {v.why}" for v in verdicts if not v]
+    return (*mixture, *refused)
+
+
+def existing(tools: Tools, candidate: evidence.Candidate) -> Release | None:
+    """The newest release of the same artefacts, unless it can never leave dev and the candidate could."""
+    wanted = contents(candidate)
+    for release in reversed(tools.registry.releases(candidate.spec.name)):
+        if release.contents == wanted and (candidate.source.dirty or not release.dirty):
+            return release
+    return None
+
+
+def _publish(
+    tools: Tools, order: Order, candidate: evidence.Candidate, dossier: DossierRecord, verdicts: tuple[Verdict, ...]
+) -> Release:
+    source, spec = candidate.source, candidate.spec
+    latest = tools.registry.latest(spec.name)
+    release = Release(
+        model=spec.name,
+        version=str(_version(latest, candidate)),
+        candidate=source.candidate,
+        commit=source.commit,
+        dirty=source.dirty,
+        task=spec.task,
+        owners=spec.owners,
+        source=source.archive.sha256,
+        onnx=candidate.onnx.file,
+        targets={name: _target(candidate, name, dossier) for name in candidate.targets},
+        signature=candidate.onnx.signature,
+        toolchain=tools.toolchain.describe(),
+        verdicts=tuple(v.model_dump(mode="json") for v in verdicts),
+        dossier=dossier.html.sha256,
+        pipeline=pipeline(tools),
+        created_at=datetime.now(UTC),
+        created_by=order.actor or "dagster",
+    )
+    tools.registry.publish(release)
+    return release
+
+
+def _version(latest: Release | None, candidate: evidence.Candidate) -> Version:
+    """The next version. The same artefacts again, from a clean tree this time, are packaged otherwise: a patch."""
+    found = next_version(latest, contents(candidate))
+    if found is not None or latest is None:
+        return found or FIRST
+    version = Version.parse(latest.version)
+    return Version(version.major, version.minor, version.patch + 1)
+
+
+def _target(candidate: evidence.Candidate, name: str, dossier: DossierRecord) -> ReleasedTarget:
+    om, _, _ = candidate.targets[name]
+    return ReleasedTarget(
+        soc_version=om.info.options.soc_version,
+        om=om.file,
+        om_identity=om.info.identity,
+        precision=dossier.records[f"{name}__precision"],
+        benchmark=dossier.records[f"{name}__benchmark"],
+    )
+
+
+def admits(release: Release, environment: str = DEV.name) -> tuple[str, ...]:
+    """What keeps a release out of an environment, by its own verdicts; nothing means that it may enter."""
+    verdicts = [Verdict.model_validate(v) for v in release.verdicts]
+    refused = [f"{v.criterion}: {v.why}" for v in verdicts if environment not in v.admits]
+    return tuple(refused) if verdicts else ("the manifest holds no verdict",)

@@ -1,0 +1,126 @@
+"""`ascend run` and `ascend release`: carry a candidate through its walk, here and now.
+
+Here belong following a run in a terminal and saying at its end what a person needs next. Not here: the walk itself; it
+is Dagster's run of the same assets that the UI shows, in the same instance.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+from ascend_assets.cli.console import Refused, Unusable, print_json, progress, say, verdict_table
+from ascend_assets.gates.verdict import Verdict
+from ascend_assets.progress import StageEvent, listening
+
+if TYPE_CHECKING:
+    from ascend_assets.cli import outcome, session
+
+
+@dataclass
+class Watch:
+    """What is heard of a run while it goes."""
+
+    quiet: bool
+    events: list[StageEvent] = field(default_factory=list)
+
+    def __call__(self, event: StageEvent) -> None:
+        """Print what a person watching wants to see."""
+        self.events.append(event)
+        if self.quiet:
+            return
+        name = "/".join(event.asset[1:])
+        if event.kind == "says":
+            progress(f"  {name:28} {event.text}")
+        elif event.kind == "failed":
+            progress(f"  {name:28} refused     {event.seconds:6.1f} s")
+        elif event.kind in {"made", "reused"}:
+            word = "made" if event.kind == "made" else "unchanged"
+            progress(f"  {name:28} {word:11} {event.seconds:6.1f} s")
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Every verdict, in the order in which they were given."""
+        return [event.verdict for event in self.events if event.verdict is not None]
+
+    @property
+    def recomputed(self) -> list[StageEvent]:
+        """Stages that did their work instead of finding it done."""
+        return [event for event in self.events if event.kind == "made"]
+
+
+@click.command()
+@click.argument("model")
+@click.option("--commit", default="", metavar="REV", help="Build this commit's files instead of the working tree's.")
+@click.option("--reason", default="", help="Why; stands in the ledger.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def run(model: str, commit: str, reason: str, as_json: bool) -> None:  # noqa: FBT001 - click passes options by keyword
+    """Build a candidate of MODEL and carry it to dev, if every gate lets it pass.
+
+    Exit code 0: deployed to dev. 1: judged and refused. 2: not usable.
+    """
+    from ascend_assets.cli import session
+
+    with session.opened(model, commit) as work:
+        watch = Watch(quiet=as_json)
+        if not as_json:
+            progress(f"{model}: {work.commit[:12] or 'working tree'} -> dev")
+        begin = time.monotonic()
+        with listening(watch):
+            ended = work.execute(f"{model}_candidate", reason)
+        report(work, ended, watch, time.monotonic() - begin, as_json=as_json)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--reason", default="", help="Why; stands in the ledger.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def release(model: str, reason: str, as_json: bool) -> None:  # noqa: FBT001 - click passes options by keyword
+    """Judge the candidate of MODEL that is there once more, and release it to dev if it may pass. Builds nothing."""
+    from ascend_assets.cli import session
+
+    with session.opened(model, "") as work:
+        watch = Watch(quiet=as_json)
+        begin = time.monotonic()
+        with listening(watch):
+            ended = work.execute(f"{model}_regate", reason)
+        report(work, ended, watch, time.monotonic() - begin, as_json=as_json)
+
+
+def report(work: "session.Session", ended: "session.Ended", watch: Watch, seconds: float, *, as_json: bool) -> None:
+    """Say how it ended. Raises `Refused` where a gate refused, `Unusable` where a stage could not do its work."""
+    from ascend_assets.cli import outcome
+
+    end = outcome.of(work, ended, watch.verdicts)
+    if as_json:
+        print_json(
+            {**end.as_json(), "recomputed": ["/".join(e.asset[1:]) for e in watch.recomputed], "seconds": seconds}
+        )
+    else:
+        _print(work, end, watch, seconds)
+    if ended.success:
+        return
+    if end.refused:
+        raise Refused(f"{work.spec.name} is refused: {end.because}")
+    raise Unusable(f"{work.spec.name} could not be built: {end.because}")
+
+
+def _print(work: "session.Session", end: "outcome.Outcome", watch: Watch, seconds: float) -> None:
+    if end.verdicts:
+        say()
+        verdict_table(end.verdicts)
+    say()
+    if not watch.recomputed and end.deployment:
+        say("Nothing has changed: no stage was computed again.")
+    if end.release and end.deployment and not end.because:
+        say(f"{work.spec.name} {end.release.version} is in {end.deployment.environment}.   {seconds:.1f} s")
+    say(f"  candidate  {end.candidate or 'none'}")
+    if end.page:
+        say(f"  dossier    {end.page}")
+    emulated = any(verdict.origin == "emulated" for verdict in end.verdicts)
+    if emulated:
+        say("  evidence   emulated on this machine's CPU: staging and prod want it measured on an NPU")
+    if end.release and not end.because:
+        name, version = work.spec.name, end.release.version
+        say(f"  next       open the dossier; ascend show {name}/{version}; make ui; ascend preflight YOUR.onnx")

@@ -1,0 +1,143 @@
+"""A run of one model's job in this process, in the instance that the UI shows.
+
+Here belong opening what a run needs and reading how it ended. Not here: printing (`run.py`).
+"""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Dagster warns of its own preview interfaces at import; a person at a terminal can do nothing about it.
+warnings.filterwarnings("ignore", category=UserWarning, module="dagster")
+
+import dagster as dg  # noqa: E402 - after the filter
+
+from ascend_assets import graph, history, models  # noqa: E402
+from ascend_assets.cli.console import Unusable  # noqa: E402
+from ascend_assets.codec import AnyRecord, read_record  # noqa: E402
+from ascend_assets.definitions import build_defs  # noqa: E402
+from ascend_assets.spec import ModelSpec  # noqa: E402
+from ascend_assets.stage import AssetKey, Tools  # noqa: E402
+from ascend_assets.walk import key_of, stages  # noqa: E402
+from resources import git  # noqa: E402
+from resources.configurable import AscendToolchain, Project, Warehouse  # noqa: E402
+from resources.home import PROJECT, Home, prepare  # noqa: E402
+from resources.locks import model_lock  # noqa: E402
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended. `errors`: asset or step -> what it said."""
+
+    success: bool
+    run_id: str
+    errors: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One model, its definitions, and the instance to run them in."""
+
+    spec: ModelSpec
+    commit: str
+    home: Home
+    instance: dg.DagsterInstance
+    definitions: dg.Definitions
+
+    def execute(self, job: str, reason: str) -> Ended:
+        """Run a job to its end."""
+        walk = self.definitions.resolve_job_def(job)
+        config: dict[str, Any] = {**_QUIET, "ops": self._ops(job, reason)}
+        result = walk.execute_in_process(run_config=config, instance=self.instance, raise_on_error=False)
+        return Ended(success=result.success, run_id=result.run_id, errors=_errors(result))
+
+    def tools(self) -> Tools:
+        """What stages use, for work after the run."""
+        return graph.tools(Warehouse(), AscendToolchain(), Project())
+
+    def held(self, run_id: str = "") -> dict[AssetKey, AnyRecord]:
+        """Asset -> the record that it holds; with a run, only what that run made."""
+        blobs = Warehouse().blobs()
+        found = {}
+        for stage in stages(self.spec):
+            made = history.latest(self.instance, stage.asset, run_id)
+            if made is not None and (not run_id or made.run_id == run_id):
+                found[stage.asset] = read_record(blobs, made.record)
+        return found
+
+    def _ops(self, job: str, reason: str) -> dict[str, Any]:
+        recorded = [stage.asset for stage in stages(self.spec) if stage.name in {"release", "deployment"}]
+        ops: dict[str, Any] = {"__".join(a): {"config": {"actor": actor(), "reason": reason}} for a in recorded}
+        if job.endswith("_candidate"):
+            ops["__".join(key_of(self.spec, "source"))] = {"config": {"commit": self.commit}}
+        return ops
+
+
+@contextmanager
+def opened(model: str, commit: str) -> Iterator[Session]:
+    """Everything that a run of `model` needs, locked against a second run.
+
+    Raises `Unusable` for an unknown model, `BadModel` for a bad file, `ModelBusy` where somebody else is at it.
+    """
+    places = prepare()
+    if commit:
+        commit = git.resolve(PROJECT, commit)
+    spec = _spec_at(commit, model) if commit else _spec_now(model)
+    with model_lock(places.locks, model), dg.DagsterInstance.get() as instance:
+        yield Session(
+            spec=spec,
+            commit=commit,
+            home=places,
+            instance=instance,
+            definitions=build_defs(specs={spec.name: spec}),
+        )
+
+
+@contextmanager
+def instance() -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance of the local profile."""
+    prepare()
+    with dg.DagsterInstance.get() as opened_instance:
+        yield opened_instance
+
+
+def actor() -> str:
+    """Who works here, for the ledger."""
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid-{os.getuid()}"
+
+
+def _spec_now(model: str) -> ModelSpec:
+    known = [folder.name for folder in models.folders(models.DEFS)]
+    if model not in known:
+        raise Unusable(f"no model {model!r}; there are: {', '.join(known) or 'none'}. Add one: ascend add MODEL.onnx")
+    return models.load(models.DEFS / model)
+
+
+def _spec_at(commit: str, model: str) -> ModelSpec:
+    """The model's definition as it was at a commit: a candidate is judged by its own file."""
+    with tempfile.TemporaryDirectory(prefix="ascend-") as scratch:
+        folder = Path(scratch) / model
+        archive = git.archive(PROJECT, commit, (models.DEFS / model).relative_to(PROJECT))
+        git.unpack(archive, folder)
+        return models.load(folder)
+
+
+def _errors(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    errors = {}
+    for event in result.all_events:
+        if not event.is_step_failure:
+            continue
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        failure = event.step_failure_data.user_failure_data
+        text = failure.description if failure and failure.description else (error.message if error else "failed")
+        errors[str(event.step_key)] = str(text).strip()
+    return errors
