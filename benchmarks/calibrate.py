@@ -3,8 +3,9 @@
     python -m benchmarks.calibrate            # print the errors, compare with the shipped calibration
     python -m benchmarks.calibrate --write    # regenerate resources/ascend/tables/calibration.json
 
-Least squares on log latency with a soft loss, each model weighing less than its number of points, and weak priors that keep
-the coefficients that the table cannot identify where physics and msmodeling's uncalibrated defaults put them.
+Least squares on log latency with a soft loss, each model weighing less than its number of points, and weak priors
+that keep the coefficients that the table cannot identify where physics and msmodeling's uncalibrated defaults put
+them.
 """
 
 import argparse
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import least_squares
+from numpy.typing import NDArray
+from scipy.optimize import least_squares  # type: ignore[import-untyped]  # scipy ships no types
 
 from benchmarks.held_out_models import HELD_OUT
 from benchmarks.reference_models import PUBLISHED, Builder
@@ -25,6 +27,8 @@ from resources.ascend.emulator.workload import works
 from resources.ascend.soc import soc
 from resources.ascend.toolchain import ErrorBand
 from resources.onnx_graph import view
+
+Floats = NDArray[np.float64]
 
 TABLES = Path(__file__).parent.parent / "resources" / "ascend" / "tables"
 FITTED_SOC, OTHER_SOC = "Ascend310P3", "Ascend310B1"
@@ -39,7 +43,8 @@ class Prior:
 
 
 PRIORS = {
-    # msmodeling's uncalibrated defaults are 0.7 of the compute peak and 0.6 of memory; LPDDR streams reach more than HBM.
+    # msmodeling's uncalibrated defaults are 0.7 of the compute peak and 0.6 of memory; LPDDR streams reach more than
+    # HBM.
     "cube": Prior(0.75, 0.15),
     "ddr": Prior(0.8, 0.1),
     # An instruction reads and writes the unified buffer, whose ports it shares with the copies.
@@ -110,7 +115,7 @@ def fit(seen: Sequence[Point]) -> Coefficients:
     middle = np.log([PRIORS[name].value for name in names])
     spread = np.array([PRIORS[name].spread for name in names])
 
-    def residuals(guess: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> list[float]:
+    def residuals(guess: Floats) -> list[float]:
         fitted = _coefficients(names, np.exp(guess).tolist())
         misses = [-np.log(ratio(point, fitted)) * weight for point, weight in zip(seen, weights, strict=True)]
         return [*misses, *(NOISE * (guess - middle) / spread)]
@@ -175,7 +180,7 @@ def spread_of(errors: Sequence[ModelError]) -> Spread:
     )
 
 
-def quantile(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", weights: "np.ndarray[tuple[int], np.dtype[np.float64]]", share: float) -> float:  # fmt: skip
+def quantile(values: Floats, weights: Floats, share: float) -> float:
     """The smallest value with at least `share` of the weight at or below it."""
     order = np.argsort(values)
     below = np.cumsum(weights[order]) / weights.sum()
@@ -193,8 +198,8 @@ def report(found: Calibration) -> str:
         own = spread_of(errors).band
         inside = np.mean([abs(np.log(r)) <= np.log(FACTOR) for e in errors for r in e.ratios])
         lines.append(
-            f"| **{own.points} points** | | median error {own.median_error:.1%}, 90 % within {own.low:.2f} to {own.high:.2f}, "
-            f"{inside:.0%} of points within a factor {FACTOR} |"
+            f"| **{own.points} points** | | median error {own.median_error:.1%}, 90 % within {own.low:.2f} to "
+            f"{own.high:.2f}, {inside:.0%} of points within a factor {FACTOR} |"
         )
     lines += [
         "",

@@ -1,8 +1,8 @@
 """Networks whose published figures the calibration never sees, to check the estimate on operators that its table lacks.
 
-Here belong transformers, squeeze-and-excitation, up-sampling and detection heads, as PyTorch exports them at opset 13 (layer
-normalisation and GELU written out). The figures stand in `held_out.csv`. Sources: torchvision 0.14, timm's ViT, the
-original U-Net, YOLOv5 6.1, Hugging Face's BERT.
+Here belong transformers, squeeze-and-excitation, up-sampling and detection heads, as PyTorch exports them at opset 13
+(layer normalisation and GELU written out). The figures stand in `held_out.csv`. Sources: torchvision 0.14, timm's
+ViT, the original U-Net, YOLOv5 6.1, Hugging Face's BERT.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def layer_norm(net: Network, x: str, epsilon: float) -> str:
 
 
 def gelu(net: Network, x: str) -> str:
-    """x (1 + erf(x / sqrt 2)) / 2, written out."""
+    """GELU written out: x (1 + erf(x / sqrt 2)) / 2."""
     error = net.act(net.eltwise("Div", x, _scalar(net, 2**0.5)), "Erf")
     return net.eltwise("Mul", net.eltwise("Mul", x, net.eltwise("Add", error, _scalar(net, 1.0))), _scalar(net, 0.5))
 

@@ -76,7 +76,7 @@ class Network:
         self.shapes.update(zip(outputs, map(tuple, shapes), strict=True))
         return outputs
 
-    def conv(  # noqa: PLR0913 - a convolution's own parameters
+    def conv(
         self,
         x: str,
         channels: int,
@@ -87,7 +87,7 @@ class Network:
         group: int = 1,
         act: str | None = "Relu",
     ) -> str:
-        """A convolution with bias (batch normalisation folded), `same` padding unless said otherwise, and activation."""
+        """A convolution with bias (normalisation folded), `same` padding unless said otherwise, and activation."""
         kh, kw = (kernel, kernel) if isinstance(kernel, int) else kernel
         if pad is None:
             pad = (kh // 2, kw // 2)

@@ -1,9 +1,9 @@
 """The networks of the published throughput figures, and ResNet-50, with torchvision's architectures.
 
-Here belong architectures only; how nodes are written is `network.py`'s. Batch normalisation is folded where an exporter
-folds it (after a convolution). The light models that the onnx package ships under these names are Caffe's or Caffe2's variants
-(AlexNet with LRN and groups, GoogLeNet with 5x5 branches), whose work differs from what was published: they are not used.
-Sources: torchvision 0.14 `models/*.py`.
+Here belong architectures only; how nodes are written is `network.py`'s. Batch normalisation is folded where an
+exporter folds it (after a convolution). The light models that the onnx package ships under these names are Caffe's or
+Caffe2's variants (AlexNet with LRN and groups, GoogLeNet with 5x5 branches), whose work differs from what was
+published: they are not used. Sources: torchvision 0.14 `models/*.py`.
 """
 
 from collections.abc import Callable

@@ -8,6 +8,7 @@ configuration's `ddr_rate` is a compiler cost and not a bandwidth). Not here: ho
 import csv
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -60,11 +61,13 @@ class Soc(BaseModel):
 @cache
 def _table() -> dict[str, Soc]:
     tables = files("resources.ascend") / "tables"
-    with (tables / "soc_memory.csv").open(encoding="utf-8", newline="") as stream:
-        memory = {row["soc_version"]: row for row in csv.DictReader(stream)}
-    with (tables / "soc_platform.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["soc_version"] in memory]
-    return {row["soc_version"]: _soc(row, memory[row["soc_version"]]) for row in rows}
+    memory = {row["soc_version"]: row for row in _rows(tables / "soc_memory.csv")}
+    platform = {row["soc_version"]: row for row in _rows(tables / "soc_platform.csv")}
+    return {name: _soc(platform[name], row) for name, row in memory.items()}
+
+
+def _rows(table: Traversable) -> list[dict[str, str]]:
+    return list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
 
 
 def _soc(row: dict[str, str], memory: dict[str, str]) -> Soc:
@@ -76,8 +79,8 @@ def _soc(row: dict[str, str], memory: dict[str, str]) -> Soc:
         family=row["Short_SoC_version"],
         generation=row["AIC_version"],
         cores=cores,
-        # The 910B has two vector cores per cube core. The 310P's extra seven serve vector-only tasks beside the AI
-        # cores; counting the AI cores alone is what the published figures of elementwise networks agree with.
+        # The 910B has two vector cores per cube core, beside it. The 310P's AI cores have a vector unit each; its seven
+        # separate vector cores can only take whole vector tasks and are left out.
         vector_units=max(cores, vectors),
         clock_hz=clock,
         l0a_bytes=int(row["l0_a_size"]),

@@ -1,8 +1,8 @@
 """The fitted numbers of the clock, as data, and what they say about a SoC.
 
-`resources/ascend/tables/calibration.json` is written by `python -m benchmarks.calibrate`, which fits the coefficients to the published
-throughput figures; nobody edits it. Here belong its types, its reading, and the choice of an error band for a SoC. Not
-here: the fit (a benchmark) or the formula (`roofline.py`).
+`resources/ascend/tables/calibration.json` is written by `python -m benchmarks.calibrate`, which fits the coefficients
+to the published throughput figures; nobody edits it. Here belong its types, its reading, and the choice of an error
+band for a SoC. Not here: the fit (a benchmark) or the formula (`roofline.py`).
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ from resources.ascend.soc import Soc
 from resources.ascend.toolchain import ErrorBand
 
 UNSEEN_GENERATION = 2.0
-"""A judgement, not a measurement: how much wider the band is for a core generation without a single published figure."""
+"""A judgement, not a measurement: how much wider the band is for a core generation that no published figure covers."""
 
 
 class CalibrationError(RuntimeError):
@@ -62,9 +62,10 @@ class ModelError(BaseModel):
 class Calibration(BaseModel):
     """Coefficients and how far they can be trusted.
 
-    `left_out` has one entry per calibration model and SoC, from a fit without that model; `held_out` are networks that no fit ever
-    used. `spread` is over both. `elsewhere` are networks on SoCs that no fit ever used. `across_socs` is the ratio of published to
-    estimated latency, geometric mean, on `other_soc` after a fit on `fitted_soc` alone.
+    `left_out` has one entry per calibration model and SoC, from a fit without that model; `held_out` are networks
+    that no fit ever used. `spread` is over both. `elsewhere` are networks on SoCs that no fit ever used.
+    `across_socs` is the ratio of published to estimated latency, geometric mean, on `other_soc` after a fit on
+    `fitted_soc` alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,8 +84,8 @@ class Calibration(BaseModel):
     def spread_for(self, soc: Soc) -> Spread:
         """The spread of estimates on `soc`, wider the less of it has been seen.
 
-        A calibrated SoC has the plain spread. Another one of a calibrated core generation is wider by what an estimate missed on
-        the SoC left out of the fit; one of any other generation by `UNSEEN_GENERATION` on top.
+        A calibrated SoC has the plain spread. Another one of a calibrated core generation is wider by what an
+        estimate missed on the SoC left out of the fit; one of any other generation by `UNSEEN_GENERATION` on top.
         """
         if soc.name in self.socs:
             return self.spread

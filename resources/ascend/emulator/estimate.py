@@ -1,8 +1,9 @@
 """The emulator's clock: how fast a compiled network would run, estimated and never measured.
 
-Here belongs putting workload, roofline and calibration together into a `Profile`. The estimate is a point, with a band that held
-90 % of the published figures of networks that the calibration had not seen. It knows nothing of jitter: P90 and P99 are upper
-quantiles of the estimate's own error, so that a limit on P99 is judged on the safe side. Not here: any limit.
+Here belongs putting workload, roofline and calibration together into a `Profile`. The estimate is a point, with a
+band that held 90 % of the published figures of networks that the calibration had not seen. It knows nothing of
+jitter: P90 and P99 are upper quantiles of the estimate's own error, so that a limit on P99 is judged on the safe
+side. Not here: any limit.
 """
 
 import importlib.util
@@ -27,12 +28,12 @@ CEILINGS: tuple[Bound, ...] = ("cube", "vector", "memory")
 def profile(model: "onnx.ModelProto", options: CompileOptions, batch: int) -> Profile:
     """Estimate latency, throughput, utilisation and memory of `model`, compiled with `options`.
 
-    `model` states every inner shape (static, with the batch already in them) and may lack weights' data. `batch` is the number of
-    samples that one inference carries. Times cover the device's work between launch and completion, as ais_bench's
-    `NPU_compute_time`, not the copies to and from the host.
+    `model` states every inner shape (static, with the batch already in them) and may lack weights' data. `batch` is
+    the number of samples that one inference carries. Times cover the device's work between launch and completion, as
+    ais_bench's `NPU_compute_time`, not the copies to and from the host.
 
-    `latency_ms.p50` is the estimate; p90 and p99 multiply it by the upper quantiles of published over estimated latency. `ops`
-    has one entry per kernel, named for the node that leads it: nodes fused behind it are in its time.
+    `latency_ms.p50` is the estimate; p90 and p99 multiply it by the upper quantiles of published over estimated
+    latency. `ops` has one entry per kernel, named for the node that leads it: nodes fused behind it are in its time.
 
     Raises `UnknownSocError` for a SoC without hardware figures, `ShapeUnknownError` for a cube operator without
     shapes, `ValueError` for a batch below 1.

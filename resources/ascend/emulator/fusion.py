@@ -1,9 +1,9 @@
 """Which ONNX nodes become one kernel, as the graph engine fuses them.
 
-Here belong folding (what depends on constants only), the patterns that have a kernel of their own (a layer normalisation
-written out), and chains of elementwise operators behind a producer of the same size. Not here: what a kernel costs.
-Source: the buffer-fusion passes that ATC lists in its fusion switch file (Conv + eltwise, MatMul + eltwise, eltwise + eltwise)
-and the graph passes LayerNormONNXFusionPass and BatchNorm folding.
+Here belong folding (what depends on constants only), the patterns that have a kernel of their own (a layer
+normalisation written out), and chains of elementwise operators behind a producer of the same size. Not here: what a
+kernel costs. Source: the buffer-fusion passes that ATC lists in its fusion switch file (Conv + eltwise, MatMul +
+eltwise, eltwise + eltwise) and the graph passes LayerNormONNXFusionPass and BatchNorm folding.
 """
 
 from collections import defaultdict
@@ -86,8 +86,8 @@ class _Fuser:
     def _home(self, node: Node) -> int | None:
         """The kernel that `node` joins; None starts a new one.
 
-        A chain of the same size takes an operator that reads it, if it makes the latest of the operator's inputs: then all others
-        are there before the kernel starts.
+        A chain of the same size takes an operator that reads it, if it makes the latest of the operator's inputs:
+        then all others are there before the kernel starts.
         """
         if self.norms.get(node.index) in self.producer:
             return self.producer[self.norms[node.index]]
@@ -140,7 +140,8 @@ def _ends(kernel: Kernel, folded: frozenset[str], users: dict[str, list[Node]], 
 def _layer_norms(graph: Graph, users: dict[str, list[Node]]) -> dict[int, str]:
     """Node index -> a key shared by the nodes of one written-out LayerNormalization.
 
-    The pattern is PyTorch's export before opset 17: mean, Sub, Pow (or Mul), mean, Add, Sqrt, Div, and optionally Mul and Add.
+    The pattern is PyTorch's export before opset 17: mean, Sub, Pow (or Mul), mean, Add, Sqrt, Div, and optionally Mul
+    and Add.
     """
     found: dict[int, str] = {}
     for node in graph.nodes:

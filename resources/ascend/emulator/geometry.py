@@ -1,7 +1,7 @@
 """The matrix products inside a cube operator, as the cube unit sees them.
 
-Here belongs turning the shapes of Conv, ConvTranspose, Gemm, MatMul, Einsum and the recurrent operators into products padded
-to 16 x 16 x 16. Not here: which SoC runs them, or how long they take (`roofline.py`).
+Here belongs turning the shapes of Conv, ConvTranspose, Gemm, MatMul, Einsum and the recurrent operators into products
+padded to 16 x 16 x 16. Not here: which SoC runs them, or how long they take (`roofline.py`).
 """
 
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ class ShapeUnknownError(ValueError):
 class Matrix:
     """`batch` x `groups` products of (rows x row) x k by k x n; k and n are padded, rows are not.
 
-    `rows` may be cut between cores (image lines, or single matrix rows with `row` = 1). `constant` says that the right side
-    is one weight matrix shared by the batch. `macs` counts multiply-accumulates without padding; `steps` products
-    follow each other and cannot overlap. `taps` is how often a convolution's window reads each input.
+    `rows` may be cut between cores (image lines, or single matrix rows with `row` = 1). `constant` says that the
+    right side is one weight matrix shared by the batch. `macs` counts multiply-accumulates without padding; `steps`
+    products follow each other and cannot overlap. `taps` is how often a convolution's window reads each input.
     """
 
     batch: int
@@ -54,21 +54,24 @@ def padded(size: int, block: int = BLOCK) -> int:
 
 
 def matrices(node: Node, graph: Graph, *, small_channel: bool = False) -> tuple[Matrix, ...]:
-    """The products of a cube operator. Raises `ShapeUnknownError` naming the node when a shape is missing or of a wrong rank."""
+    """The products of a cube operator.
+
+    Raises `ShapeUnknownError` naming the node when a shape is missing or of a wrong rank.
+    """
     try:
         return _matrices(node, graph, small_channel=small_channel)
     except ShapeUnknownError:
         raise
     except (ValueError, IndexError) as error:
         raise ShapeUnknownError(
-            f"node {node.name!r} ({node.op}): its inputs' ranks do not fit the operator; check the model with onnx.checker"
+            f"node {node.name!r} ({node.op}): its inputs do not have the ranks that it takes; run onnx.checker"
         ) from error
 
 
 def _matrices(node: Node, graph: Graph, *, small_channel: bool) -> tuple[Matrix, ...]:
     shapes = tuple(_shape(node, graph, name) for name in node.inputs[:3] if name)
     if node.op in {"Conv", "DeformConv"}:
-        return (_conv(node, shapes, _shape(node, graph, node.outputs[0]), small_channel=small_channel),)
+        return (_conv(shapes, _shape(node, graph, node.outputs[0]), small_channel=small_channel),)
     if node.op == "ConvTranspose":
         return (_conv_transpose(node, shapes),)
     if node.op == "Gemm":
@@ -90,7 +93,7 @@ def _shape(node: Node, graph: Graph, name: str) -> Shape:
     return tensor.shape
 
 
-def _conv(node: Node, shapes: tuple[Shape, ...], out: Shape, *, small_channel: bool) -> Matrix:
+def _conv(shapes: tuple[Shape, ...], out: Shape, *, small_channel: bool) -> Matrix:
     (batch, channels, *_), (features, per_group, *kernel), *_ = shapes
     groups = max(1, channels // max(1, per_group))
     taps = prod(kernel)

@@ -1,9 +1,9 @@
 """In which layout each tensor lies on the device, and where GE must insert a TransData to change it.
 
-Three layouts matter for time. `C0` is NC1HWC0, channels in groups of 16, in which convolutions and poolings work. `NZ` is the
-block layout of matrix products (FRACTAL_NZ). `ND` is the plain one. Elementwise kernels take a tensor as it lies; kernels
-that mix elements take C0 or NZ only when nothing is padded, because padding would enter the sum. Here belongs that decision; not
-what a conversion costs.
+Three layouts matter for time. `C0` is NC1HWC0, channels in groups of 16, in which convolutions and poolings work.
+`NZ` is the block layout of matrix products (FRACTAL_NZ). `ND` is the plain one. Elementwise kernels take a tensor as
+it lies; kernels that mix elements take C0 or NZ only when nothing is padded, because padding would enter the sum.
+Here belongs that decision; not what a conversion costs.
 """
 
 from math import prod
@@ -82,7 +82,7 @@ class Layouts:
         return node.op in {"ReduceMean", "ReduceMax", "ReduceSum", "Identity", "Dropout"}
 
     def converts(self, name: str, layout: Layout) -> bool:
-        """Whether reading `name` in `layout` takes a TransData: not for vectors, broadcast scalars and single pixels."""
+        """Whether reading `name` in `layout` takes a TransData: not for vectors, scalars and single pixels."""
         shape = self.shape(name)
         if layout in self.of(name) or prod(shape) <= BLOCK:
             return False

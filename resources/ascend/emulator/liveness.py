@@ -1,7 +1,7 @@
 """How much device memory a network needs: weights, the peak of live activations, workspace.
 
-Here belongs the walk over the kernels with GE's memory reuse: a tensor's memory is free after its last reader. Not here: what a
-SoC has (`resources/ascend/soc.py`).
+Here belongs the walk over the kernels with GE's memory reuse: a tensor's memory is free after its last reader. Not
+here: what a SoC has (`resources/ascend/soc.py`).
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ ALIGNMENT = 512
 def memory_bytes(works: Sequence[Work]) -> int:
     """Weights in their device type, plus the peak of live activations, plus the largest kernel's workspace.
 
-    A free kernel's result shares its input's memory. The workspace counts as the largest result in FP32, which is what a kernel that
-    accumulates in FP32 sets aside.
+    A free kernel's result shares its input's memory. The workspace counts as the largest result in FP32, which is
+    what a kernel that accumulates in FP32 sets aside.
     """
     owner: dict[str, str] = {}
     for work in works:

@@ -3,8 +3,9 @@
     kernel = max(cube / e_cube, vector / e_vector, l2 / e_l2, ddr / e_ddr) + launches x overhead
     network = fixed + sum of kernels
 
-Here belong `Demand` (what the kernels ask of one SoC, at its peak rates) and the formula on top of it, vectorised over kernels so
-that the calibration and the estimate run the same lines. Not here: the coefficients' values (`calibration.py`).
+Here belong `Demand` (what the kernels ask of one SoC, at its peak rates) and the formula on top of it, vectorised
+over kernels so that the calibration and the estimate run the same lines. Not here: the coefficients' values
+(`calibration.py`).
 """
 
 from collections.abc import Sequence
@@ -19,9 +20,11 @@ from resources.ascend.emulator.workload import Work
 from resources.ascend.soc import LANES, Soc
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray["float64"]  # type: ignore[name-defined] # noqa: F821
+    Floats = NDArray[np.float64]
+    Indices = NDArray[np.int64]
 
 FP32_CUBE_SLOWER = 4.0
 """FP32 in the cube of SoCs that have it, against FP16 (`Soc.fp32_cube`)."""
@@ -30,8 +33,8 @@ FP32_CUBE_SLOWER = 4.0
 class Coefficients(BaseModel):
     """The global, fitted numbers; nothing here is about one model.
 
-    `cube`, `vector`, `l2`, `ddr`: share of the peak rate that is reached. `resident`: share of L2 that
-    activations can keep. `strided`: how many times slower a move in small pieces is. `overhead_s`: seconds from one kernel's end
+    `cube`, `vector`, `l2`, `ddr`: share of the peak rate that is reached. `resident`: share of L2 that activations
+    can keep. `strided`: how many times slower a move in small pieces is. `overhead_s`: seconds from one kernel's end
     to the next one's work. `fixed_s`: seconds per inference outside the kernels.
     """
 
@@ -62,7 +65,7 @@ class Demand:
     weights_s: "Floats"
     launches: "Floats"
     strided: "Floats"
-    edge_kernel: "NDArray[int64]"  # type: ignore[name-defined] # noqa: F821
+    edge_kernel: "Indices"
     edge_s: "Floats"
     edge_distance: "Floats"
 
@@ -82,8 +85,8 @@ class Times:
 def split(product: Matrix, cores: int, bytes_per_cycle: float) -> tuple[float, float]:
     """The best division of a product over the cores: (cycles of the busiest core, bytes through L2).
 
-    Batch, columns and rows are cut into at most `cores` pieces, as GE's tiling does; a piece is padded to blocks of 16. Cuts across
-    rows or batch read the right side again, cuts across columns the left side again.
+    Batch, columns and rows are cut into at most `cores` pieces, as GE's tiling does; a piece is padded to blocks of
+    16. Cuts across rows or batch read the right side again, cuts across columns the left side again.
     """
     blocks = product.n // BLOCK
     sets = product.batch * product.groups
@@ -154,7 +157,7 @@ def _cube(work: Work, soc: Soc) -> tuple[float, float]:
 
 
 def _edges(works: Sequence[Work], soc: Soc) -> list[tuple[int, float, float]]:
-    """Each activation access with its reuse distance: bytes touched from the middle of one kernel to that of the next."""
+    """Each activation access with its reuse distance: bytes touched from the middle of one kernel to the next one's."""
     middle: list[float] = []
     touched = 0.0
     for work in works:

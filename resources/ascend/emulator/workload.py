@@ -1,7 +1,7 @@
 """What a network makes the device do: one `Work` per kernel, with its operations and its memory traffic.
 
-Here belongs counting, from shapes alone: products for the cube, passes for the vector unit, bytes of every tensor in the
-layout and type that it has on the device. Not here: what fuses (`fusion.py`), any SoC or time (`roofline.py`).
+Here belongs counting, from shapes alone: products for the cube, passes for the vector unit, bytes of every tensor in
+the layout and type that it has on the device. Not here: what fuses (`fusion.py`), any SoC or time (`roofline.py`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -61,8 +61,9 @@ class Work:
 def works(graph: Graph, dtypes: Mapping[int, str], *, aipp: bool = False) -> tuple[Work, ...]:
     """The kernels of `graph` in order. `dtypes` by node index, as the precision plan has them (float16 where absent).
 
-    `aipp` says that images arrive as uint8 through AIPP, which converts them as the first convolution reads them. A size that
-    depends on data counts as the kernel's largest input. Raises `ShapeUnknownError` when a cube operator's shapes are unknown.
+    `aipp` says that images arrive as uint8 through AIPP, which converts them as the first convolution reads them. A
+    size that depends on data counts as the kernel's largest input. Raises `ShapeUnknownError` when a cube operator's
+    shapes are unknown.
     """
     return tuple(_Counter(graph, dtypes, aipp=aipp).run())
 
@@ -162,7 +163,7 @@ class _Counter:
         return sum(self._elements(n, 0) * size for n, size in sizes.items())
 
     def _in_place(self, node: Node) -> bool:
-        """GE lets producers write into the result of a Concat, and readers into a Split, if the pieces are contiguous."""
+        """GE lets producers write into a Concat's result and readers into a Split's input, if pieces are contiguous."""
         if node.op not in PIECES:
             return False
         shape = self.layouts.shape(node.outputs[0] if node.op == "Concat" else node.inputs[0])
