@@ -1,0 +1,164 @@
+"""onnx: the model as one ONNX file, trained or exported from its source, with its evaluation data.
+
+Here belong running a model's own Python entry and checking what comes out: an export is not done until the file loads
+and takes the inputs that `defs.yaml` declares. Not here: reading ONNX safely (`resources/onnx_files.py`), or judging
+the graph (`gates/lint.py`).
+"""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ascend_assets import evaluation
+from ascend_assets.spec import Input, ModelSpec, PythonSource
+from resources import onnx_files, process
+from resources.onnx_files import TensorType
+from resources.onnx_safety import is_external
+from resources.onnx_walk import tensors
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+MODEL_FILE = "model.onnx"
+EVALUATION_FILE = "evaluation.npz"
+
+
+class ExportError(Exception):
+    """Base of why there is no ONNX file. The message says what happened and what to do."""
+
+
+class EntryFailed(ExportError):
+    """A model's Python entry that is missing, failed, took too long or left no model."""
+
+
+class BadExport(ExportError):
+    """A file that came out and that cannot be used, or is not what `defs.yaml` describes."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One ONNX file with its weights inside, and the evaluation data that came with it."""
+
+    onnx: Path
+    evaluation: Path | None
+
+
+def export(spec: ModelSpec, folder: Path, output: Path, *, on_line: Callable[[str], None] | None = None) -> Exported:
+    """Make the model's ONNX file from `folder`, its unpacked sources, in `output`, a folder of the caller's own.
+
+    A Python source is run as `python FILE --output DIR`, for at most its `timeout_minutes`; each line that it prints
+    goes to `on_line`. External data is brought into the file. Raises `EntryFailed` or `BadExport`.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    if isinstance(spec.source, PythonSource):
+        made = _run(spec.source, folder, output / "written", on_line)
+        found, written = made / MODEL_FILE, made / EVALUATION_FILE
+    else:
+        found, written = _inside(folder, spec.source.onnx, "source.onnx"), None
+    exported = output / MODEL_FILE
+    _keep(_model(spec, found), found, exported)
+    return Exported(onnx=exported, evaluation=_evaluation(spec, folder, written, output / EVALUATION_FILE))
+
+
+def mismatches(declared: tuple[Input, ...], found: tuple[TensorType, ...]) -> tuple[str, ...]:
+    """Everything in which a file's inputs differ from the declared ones; nothing if they agree.
+
+    A dimension that is open in the file may be declared as a number: it is compiled for that number.
+    """
+    by_name = {tensor.name: tensor for tensor in found}
+    names = {tensor.name for tensor in declared}
+    absent = tuple(f"the file has no input {i.name!r}" for i in declared if i.name not in by_name)
+    surplus = tuple(f"its input {tensor.name!r} is not declared" for tensor in found if tensor.name not in names)
+    differing = (_difference(i, by_name[i.name]) for i in declared if i.name in by_name)
+    return (*absent, *surplus, *filter(None, differing))
+
+
+def _difference(declared: Input, found: TensorType) -> str:
+    if declared.dtype != found.dtype:
+        return f"input {declared.name!r} is {found.dtype}, declared {declared.dtype}"
+    if found.shape is None:
+        return ""
+    fits = len(declared.shape) == len(found.shape) and all(
+        have in (-1, want) for want, have in zip(declared.shape, found.shape, strict=True)
+    )
+    if fits:
+        return ""
+    shapes = ("?" if dim == -1 else str(dim) for dim in found.shape)
+    return f"input {declared.name!r} has shape [{', '.join(shapes)}], declared [{', '.join(map(str, declared.shape))}]"
+
+
+def _run(source: PythonSource, folder: Path, into: Path, on_line: Callable[[str], None] | None) -> Path:
+    entry = _inside(folder, source.python, "source.python")
+    into.mkdir()
+    command = f"python {source.python} --output DIR"
+    try:
+        process.run(
+            [sys.executable, str(entry), "--output", str(into.resolve())],
+            cwd=folder,
+            timeout=source.timeout_minutes * 60,
+            on_line=on_line,
+        )
+    except process.ProcessTimeout as error:
+        raise EntryFailed(
+            f"`{command}` was stopped after {source.timeout_minutes} minutes: make it faster, or raise "
+            "source.timeout_minutes in defs.yaml"
+        ) from error
+    except process.ProcessFailed as error:
+        raise EntryFailed(f"`{command}` failed: {error}") from error
+    if not (into / MODEL_FILE).is_file():
+        raise EntryFailed(f"`{command}` ended well but left no {MODEL_FILE} in DIR: write the model there")
+    return into
+
+
+def _inside(folder: Path, name: str, field: str) -> Path:
+    """A file of the model's folder, links followed and not let out of it."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise BadExport(f"{field}: {name} leads out of the model's folder: put the file itself there")
+    if not path.is_file():
+        raise EntryFailed(f"{field}: the model's folder holds no file {name}: add it, or correct defs.yaml")
+    return path
+
+
+def _model(spec: ModelSpec, path: Path) -> "ModelProto":
+    try:
+        model = onnx_files.load(path)
+    except onnx_files.OnnxFileError as error:
+        raise BadExport(str(error)) from error
+    wrong = mismatches(spec.inputs, onnx_files.signature(model).inputs)
+    if wrong:
+        raise BadExport(f"{path.name}: {'; '.join(wrong)}: correct `inputs` in defs.yaml, or the export")
+    return model
+
+
+def _keep(model: "ModelProto", path: Path, target: Path) -> None:
+    """Copy the file as it is, so that its digest stays; only one with weights outside is written anew."""
+    if any(is_external(tensor) for _, tensor in tensors(onnx_files.parse(path))):
+        target.write_bytes(model.SerializeToString(deterministic=True))
+    else:
+        shutil.copyfile(path, target)
+
+
+def _evaluation(spec: ModelSpec, folder: Path, written: Path | None, target: Path) -> Path | None:
+    """The folder's own evaluation data where `defs.yaml` names some, else what the entry wrote; checked and copied."""
+    declared = spec.evaluation.data if spec.evaluation else None
+    if declared:
+        path = _inside(folder, declared, "evaluation.data")
+    elif written is not None and written.is_file():
+        path = written
+    elif spec.evaluation:
+        raise BadExport(
+            f"defs.yaml has `evaluation` but no data came: let the entry write {EVALUATION_FILE}, or name an .npz of "
+            "the model's folder in evaluation.data"
+        )
+    else:
+        return None
+    try:
+        evaluation.load(path, spec.inputs)
+    except evaluation.EvaluationError as error:
+        raise BadExport(str(error)) from error
+    shutil.copyfile(path, target)
+    return target

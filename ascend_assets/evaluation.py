@@ -1,0 +1,236 @@
+"""Evaluation data, and the task metric that is computed on it.
+
+Here belong reading a model's `evaluation.npz` into typed arrays, cutting it into batches, and the metrics. Not here:
+what runs the model (the toolchain), or whether a drop is small enough (`gates/precision.py`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ascend_assets.records import TaskMetric
+from ascend_assets.spec import Input
+from resources import npz
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+    """One batch of named inputs to named outputs; the metric is about the first output."""
+
+LABELS = "labels"
+HIGHER_IS_BETTER = {"top1": True, "top5": True, "mean_absolute_error": False}
+_PLACES = {"top1": 1, "top5": 5}
+
+
+class EvaluationError(Exception):
+    """Base of what is wrong with an evaluation. The message says what to do."""
+
+
+class BadEvaluationData(EvaluationError):
+    """A file of evaluation data that is unreadable, unsafe, or not about this model's inputs."""
+
+
+class MetricNotApplicable(EvaluationError):
+    """A metric that outputs and labels of these shapes and types do not allow."""
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationData:
+    """Samples along the first axis of every array. `inputs` by name; `labels` what the model should answer."""
+
+    inputs: "Mapping[str, Array]"
+    labels: "Array"
+
+    @property
+    def samples(self) -> int:
+        """How many samples there are."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One batch of exactly the model's size. Only its first `valid` samples are data, the rest is padding."""
+
+    inputs: "Mapping[str, Array]"
+    labels: "Array"
+    valid: int
+
+
+def load(path: Path, inputs: Sequence[Input], *, max_bytes: int = npz.MAX_BYTES) -> EvaluationData:
+    """Read an `.npz` that holds one array per input, samples along the first axis, and `labels`.
+
+    Nothing in it is executed. Raises `BadEvaluationData` if it holds other arrays than these, if they have other types
+    or shapes than `inputs`, or if sample counts differ.
+    """
+    try:
+        arrays = npz.read(path, max_bytes=max_bytes)
+    except npz.BadNpz as error:
+        raise BadEvaluationData(str(error)) from error
+    expected = {LABELS, *(i.name for i in inputs)}
+    if set(arrays) != expected:
+        raise BadEvaluationData(
+            f"{path}: holds the arrays {sorted(arrays)}, but must hold {sorted(expected)}: one per input, and labels"
+        )
+    for declared in inputs:
+        _check_input(path, declared, arrays[declared.name])
+    counts = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    if min(counts.values()) == 0 or len(set(counts.values())) > 1:
+        raise BadEvaluationData(f"{path}: needs the same number of samples, one or more, in every array; has {counts}")
+    labels = arrays.pop(LABELS)
+    return EvaluationData(inputs={i.name: arrays[i.name] for i in inputs}, labels=labels)
+
+
+def _check_input(path: Path, declared: Input, array: "Array") -> None:
+    if array.dtype.name != declared.dtype:
+        raise BadEvaluationData(
+            f"{path}: array {declared.name!r} is {array.dtype.name}, the input is {declared.dtype}: "
+            f"save it with .astype({declared.dtype!r})"
+        )
+    fits = array.ndim == len(declared.shape) > 0 and all(
+        isinstance(want, str) or have == want for have, want in zip(array.shape[1:], declared.shape[1:], strict=True)
+    )
+    if not fits:
+        shape = ", ".join(map(str, ("samples", *declared.shape[1:])))
+        raise BadEvaluationData(f"{path}: array {declared.name!r} has shape {array.shape}, but must have ({shape})")
+
+
+def batches(data: EvaluationData, batch: int) -> Iterator[Batch]:
+    """Consecutive batches of exactly `batch` samples; the last one is filled up with its last sample."""
+    import numpy as np
+
+    if batch < 1:
+        raise ValueError(f"batch must be 1 or more, but is {batch}")
+    for start in range(0, data.samples, batch):
+        rows = np.minimum(np.arange(start, start + batch), data.samples - 1)
+        yield Batch(
+            inputs={name: array[rows] for name, array in data.inputs.items()},
+            labels=data.labels[rows],
+            valid=min(batch, data.samples - start),
+        )
+
+
+def samples_for_comparison(
+    data: EvaluationData | None,
+    inputs: Sequence[Input],
+    shapes: Mapping[str, Sequence[int]],
+    *,
+    seed: int = 0,
+) -> "dict[str, Array]":
+    """One batch to compare layers on, the same for the same seed.
+
+    `shapes`: what each input is compiled for, without open dimensions (`Target.options(inputs).input_shape`).
+    Evaluation samples are drawn without replacement, and repeated only if there are fewer than the batch. Without data:
+    standard normal numbers for floats, 0 to 9 for integers, which are a valid index into most tables, 0 to 255 for
+    uint8. Raises `BadEvaluationData` where samples do not fit the shape that the model is compiled for.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    if data is None:
+        return {i.name: _random(rng, i.dtype, tuple(shapes[i.name])) for i in inputs}
+    batch = shapes[inputs[0].name][0]
+    rows = np.resize(rng.permutation(data.samples), batch)
+    drawn = {i.name: data.inputs[i.name][rows] for i in inputs}
+    for name, array in drawn.items():
+        if array.shape != tuple(shapes[name]):
+            raise BadEvaluationData(
+                f"evaluation samples of {name!r} make a batch of shape {array.shape}, but the target is compiled for "
+                f"{tuple(shapes[name])}: give samples of that shape, or that shape in the target's input_shape"
+            )
+    return drawn
+
+
+def _random(rng: "np.random.Generator", dtype: str, shape: tuple[int, ...]) -> "Array":
+    if dtype.startswith("float"):
+        return rng.standard_normal(shape).astype(dtype)
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    return rng.integers(0, 256 if dtype == "uint8" else 10, shape).astype(dtype)
+
+
+def score(metric: str, output: "Array", labels: "Array") -> "NDArray[np.float64]":
+    """The metric of each sample, shape (samples,); its mean is the metric.
+
+    `top1`, `top5`: `output` (samples, classes, ...) of scores, `labels` (samples, ...) of class numbers; 1 where the
+    label is among the best one or five, the lower class first among equals, averaged over what follows the classes. A
+    NaN among a sample's scores makes it wrong. `mean_absolute_error`: |output - label| averaged over all but the first
+    axis; shapes may differ by axes of length 1. Raises `MetricNotApplicable`.
+    """
+    import numpy as np
+
+    if metric not in HIGHER_IS_BETTER:
+        raise MetricNotApplicable(f"{metric!r} is no metric; allowed: {', '.join(HIGHER_IS_BETTER)}")
+    if output.ndim == 0 or len(output) != len(labels):
+        raise MetricNotApplicable(
+            f"{metric}: an output of shape {output.shape} for {len(labels)} labels: the first axis must be the samples"
+        )
+    each = _absolute_error(output, labels) if metric == "mean_absolute_error" else _hits(metric, output, labels)
+    means: NDArray[np.float64] = each.reshape(len(labels), -1).mean(axis=1, dtype=np.float64)
+    return means
+
+
+def _hits(metric: str, output: "Array", labels: "Array") -> "Array":
+    import numpy as np
+
+    places = _PLACES[metric]
+    classes = output.shape[1] if output.ndim > 1 else 0
+    if classes <= places:
+        raise MetricNotApplicable(
+            f"{metric} needs scores of more than {places} classes along axis 1; the output has shape {output.shape}"
+        )
+    if labels.shape != output.shape[:1] + output.shape[2:] or labels.dtype.kind not in "iu":
+        raise MetricNotApplicable(
+            f"{metric} needs integer labels of shape {output.shape[:1] + output.shape[2:]}; "
+            f"they are {labels.dtype.name} of shape {labels.shape}"
+        )
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise MetricNotApplicable(
+            f"{metric}: labels run from {labels.min()} to {labels.max()}; {classes} classes exist"
+        )
+    index = np.expand_dims(labels.astype(np.int64), 1)
+    own = np.take_along_axis(output, index, axis=1)
+    lower = np.arange(classes).reshape(-1, *(1,) * (output.ndim - 2)) < index
+    ahead = (output > own) | ((output == own) & lower)
+    hits: Array = (ahead.sum(axis=1) < places) & ~np.isnan(output).any(axis=1)
+    return hits
+
+
+def _absolute_error(output: "Array", labels: "Array") -> "Array":
+    import numpy as np
+
+    def flat(array: "Array") -> tuple[int, ...]:
+        return tuple(dim for dim in array.shape[1:] if dim != 1)
+
+    if flat(output) != flat(labels):
+        raise MetricNotApplicable(
+            f"mean_absolute_error needs labels of the output's shape {output.shape}; they have {labels.shape}"
+        )
+    errors: Array = np.abs(output.astype(np.float64) - labels.astype(np.float64).reshape(output.shape))
+    return errors
+
+
+def task_metric(reference: "Run", device: "Run", data: EvaluationData, metric: str, *, batch: int) -> TaskMetric:
+    """Run both sides over all of the data, batch by batch, and compute the metric of each.
+
+    The metric is about the first output that the reference names. Raises `MetricNotApplicable`.
+    """
+    import numpy as np
+
+    scores: dict[str, list[Array]] = {"reference": [], "device": []}
+    for part in batches(data, batch):
+        expected = reference(part.inputs)
+        name = next(iter(expected))
+        outputs = {"reference": expected[name], "device": device(part.inputs)[name]}
+        for side, output in outputs.items():
+            if output.ndim == 0 or len(output) != batch:
+                raise MetricNotApplicable(
+                    f"{metric}: output {name!r} has shape {output.shape} for a batch of {batch}: "
+                    "its first axis must be the samples"
+                )
+            scores[side].append(score(metric, output[: part.valid], part.labels[: part.valid]))
+    means = {side: float(np.concatenate(parts).mean()) for side, parts in scores.items()}
+    return TaskMetric(name=metric, higher_is_better=HIGHER_IS_BETTER[metric], samples=data.samples, **means)
