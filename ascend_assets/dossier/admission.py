@@ -5,14 +5,14 @@ final; this only says why, and adds what no verdict can speak of: evidence that 
 """
 # ruff: noqa: RUF001 - Chinese punctuation is meant
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
 from ascend_assets.dossier.content import Content
 from ascend_assets.dossier.text import listing, prose
-from ascend_assets.environments import ENVIRONMENTS, Environment
+from ascend_assets.environments import ENVIRONMENT_NAMES, ENVIRONMENTS, Environment
 from ascend_assets.gates.verdict import Verdict, holds
 
 Standing = Literal["pass", "fail", "origin", "unjudged", "tolerated"]
@@ -46,11 +46,10 @@ def worst(verdict: Verdict) -> Standing:
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that keeps a candidate out, in two languages, without the environment's name."""
+    """One thing that keeps a candidate out. `names`: the criteria, or target and stages, that it is about."""
 
-    kind: Literal["missing", "empty", "fail", "dirty", "unjudged", "origin"]
-    en: str
-    zh: str
+    kind: Literal["empty", "fail", "missing", "dirty", "unjudged", "origin"]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,70 +67,113 @@ class Admission:
 
 @dataclass(frozen=True)
 class Statement:
-    """One sentence of the page's head."""
+    """One sentence of the page's head. `minor`: it adds to the one before."""
 
     admitted: bool
     en: str
     zh: str
+    minor: bool = False
 
 
 def admissions(content: Content) -> tuple[Admission, ...]:
     """The answer of every environment, in their order."""
-    return tuple(Admission(e.name, _reasons(content, e)) for e in ENVIRONMENTS)
+    return tuple(Admission(e.name, tuple(_reasons(content, e))) for e in ENVIRONMENTS)
 
 
 def statements(answers: Sequence[Admission]) -> tuple[Statement, ...]:
     """The answers as sentences; neighbouring environments with the same reasons share one."""
+    groups = [(reasons, [a.environment for a in group]) for reasons, group in groupby(answers, key=lambda a: a.reasons)]
+    if not any(answer.admitted for answer in answers):
+        return tuple(_nowhere(groups))
     said = []
-    for reasons, group in groupby(answers, key=lambda a: a.reasons):
-        names = [a.environment for a in group]
-        if not reasons:
-            said.append(
-                Statement(admitted=True, en=f"Admissible in {prose(names)}.", zh=f"可进入 {'、'.join(names)}。")
-            )
-            continue
-        wants_en, wants_zh = ", ".join(names), "、".join(names)
-        verb = "wants" if len(names) == 1 else "want"
-        en = "; ".join(r.en + (f" ({wants_en} {verb} measured)" if r.kind == "origin" else "") for r in reasons)
-        zh = "；".join(r.zh + (f"（{wants_zh} 要求实测）" if r.kind == "origin" else "") for r in reasons)
-        nowhere = len(names) == len(ENVIRONMENTS)
-        where_en, where_zh = ("anywhere", "任何环境") if nowhere else (f"in {wants_en}", f" {wants_zh}")
-        said.append(Statement(admitted=False, en=f"Not admissible {where_en}: {en}.", zh=f"不可进入{where_zh}：{zh}。"))
+    for reasons, names in groups:
+        if reasons:
+            en, zh = _clauses(reasons, names)
+            where = "、".join(names)
+            en, zh = f"Not admissible in {', '.join(names)}: {en}.", f"不可进入 {where}：{zh}。"
+        else:
+            en, zh = f"Admissible in {prose(names)}.", f"可进入 {'、'.join(names)}。"
+        said.append(Statement(not reasons, en, zh))
     return tuple(said)
 
 
-def _reasons(content: Content, environment: Environment) -> tuple[Reason, ...]:
+def _nowhere(groups: Sequence[tuple[tuple[Reason, ...], list[str]]]) -> Iterator[Statement]:
+    """What keeps it out of the first environment keeps it out of all; later ones say only what they add."""
+    first, names = groups[0]
+    en, zh = _clauses(first, names if len(groups) > 1 else list(ENVIRONMENT_NAMES))
+    yield Statement(False, f"Not admissible anywhere: {en}.", f"不可进入任何环境：{zh}。")
+    known = {(reason.kind, name) for reason in first for name in reason.names or ("",)}
+    for reasons, names in groups[1:]:
+        added = []
+        for reason in reasons:
+            new = tuple(n for n in reason.names or ("",) if (reason.kind, n) not in known)
+            if new:
+                added.append(Reason(reason.kind, new if reason.names else ()))
+        if added:
+            en, zh = _clauses(tuple(added), names)
+            yield Statement(
+                False, f"In {', '.join(names)} also: {en}.", f"在 {'、'.join(names)} 还有：{zh}。", minor=True
+            )
+
+
+def _clauses(reasons: tuple[Reason, ...], environments: Sequence[str]) -> tuple[str, str]:
+    """The reasons in English and in Chinese."""
+    said = [_clause(reason, environments) for reason in reasons]
+    return "; ".join(en for en, _ in said), "；".join(zh for _, zh in said)
+
+
+def _clause(reason: Reason, environments: Sequence[str]) -> tuple[str, str]:
+    one = len(reason.names) == 1
+    en, zh = listing(reason.names, _NAMED), listing(reason.names, _NAMED, joined="、", more="等 {:,} 项")
+    wants = f"{', '.join(environments)} {'wants' if len(environments) == 1 else 'want'} measured"
+    match reason.kind:
+        case "empty":
+            return "nothing was judged", "没有任何判定"
+        case "fail":
+            return f"{en} {'fails' if one else 'fail'}", f"{zh} 未通过"
+        case "missing":
+            return f"no record of {en}", f"缺少 {zh} 的记录"
+        case "dirty":
+            return "it was built from uncommitted changes", "由未提交的改动构建"
+        case "unjudged":
+            return f"{en} {'was' if one else 'were'} not judged", f"{zh} 未判定"
+        case "origin":
+            return f"evidence is emulated ({wants})", f"证据为模拟所得（{'、'.join(environments)} 要求实测）"
+
+
+def _reasons(content: Content, environment: Environment) -> Iterator[Reason]:
     if not content.verdicts:
-        return (Reason("empty", "nothing was judged", "没有任何判定"),)
-    by: dict[Standing, list[str]] = {}
+        yield Reason("empty")
+        return
+    by: dict[Standing, dict[str, list[str]]] = {}
     for verdict in content.verdicts:
-        by.setdefault(standing(verdict, environment), []).append(verdict.criterion)
-    found = []
+        by.setdefault(standing(verdict, environment), {}).setdefault(verdict.criterion, []).append(verdict.target)
     dirty = content.source.dirty and not environment.allows_dirty
-    failed = [c for c in dict.fromkeys(by.get("fail", [])) if not (dirty and c == "clean_tree")]
+    failed = _named({c: t for c, t in by.get("fail", {}).items() if not (dirty and c == "clean_tree")}, content)
+    # What fails is why later stages did not run; naming those as well would hide it.
+    missing = () if failed else _missing(content)
     if failed:
-        verb_en = "fails" if len(failed) == 1 else "fail"
-        found.append(Reason("fail", f"{listing(failed, _NAMED)} {verb_en}", f"{listing(failed, _NAMED)} 未通过"))
-    else:
-        # What fails is why later stages did not run; naming those as well would hide it.
-        found += _missing(content)
+        yield Reason("fail", failed)
+    if missing:
+        yield Reason("missing", missing)
     if dirty:
-        found.append(Reason("dirty", "it was built from uncommitted changes", "由未提交的改动构建"))
-    unjudged = list(dict.fromkeys(by.get("unjudged", [])))
-    if unjudged:
-        verb_en = "was" if len(unjudged) == 1 else "were"
-        names = listing(unjudged, _NAMED)
-        found.append(Reason("unjudged", f"{names} {verb_en} not judged", f"{names} 未判定"))
+        yield Reason("dirty")
+    if "unjudged" in by:
+        yield Reason("unjudged", _named(by["unjudged"], content))
     if "origin" in by:
-        found.append(Reason("origin", "evidence is emulated", "证据为模拟所得"))
-    return tuple(found)
+        yield Reason("origin")
 
 
-def _missing(content: Content) -> list[Reason]:
+def _named(criteria: Mapping[str, Sequence[str]], content: Content) -> tuple[str, ...]:
+    """Criteria, each with its targets where it is about some of them and not all."""
+    every = len(content.spec.targets)
+    return tuple(
+        f"{name} ({prose(targets)})" if any(targets) and len(targets) < every else name
+        for name, targets in criteria.items()
+    )
+
+
+def _missing(content: Content) -> tuple[str, ...]:
     if content.onnx is None:
-        return [Reason("missing", "there is no ONNX file", "没有 ONNX 文件")]
-    return [
-        Reason("missing", f"{t.key} has no {prose(t.missing)} record", f"{t.key} 缺少 {'、'.join(t.missing)} 记录")
-        for t in content.evidence
-        if t.missing
-    ]
+        return ("onnx",)
+    return tuple(f"{target.key} {stage}" for target in content.evidence for stage in target.missing)

@@ -6,8 +6,8 @@ Here belong the data types. Not here: finding the differences (`compare.py`).
 from dataclasses import dataclass
 from typing import Literal
 
-Direction = Literal["better", "worse", "moved", "new", "gone"]
-"""`moved`: another value that is neither better nor worse; `new`, `gone`: judged only now, judged only then."""
+Direction = Literal["better", "worse", "new", "gone"]
+"""`new`, `gone`: judged only now, judged only then."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ the version (`resources/versions.py`), or how it is shown.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from ascend_assets.gates.verdict import Verdict
 
 Manifest = Mapping[str, Any]
 """A release's manifest as JSON gives it. Only fields that it has are compared."""
+
+_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def compare_with_release(previous: Manifest | None, now: Content, commits: Sequence[str] = ()) -> Changes:
@@ -30,7 +33,7 @@ def compare_with_release(previous: Manifest | None, now: Content, commits: Seque
     return Changes(
         version=str(previous.get("version", "unknown")),
         candidate=str(previous.get("candidate", "")),
-        commit=_changed("commit", previous.get("commit", ""), now.source.commit),
+        commit=_changed("commit", _spoken(previous.get("commit")), _spoken(now.source.commit)),
         commits=tuple(commits),
         onnx=_changed("ONNX file", short(_at(previous, "onnx", "sha256") or ""), short(onnx)),
         signature=tuple(_signature(_at(previous, "signature") or {}, now)),
@@ -104,7 +107,8 @@ def _spoken(value: object) -> str:
         return ", ".join(f"{k}: {_spoken(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
         return TIMES.join(map(_spoken, value))
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    return short(text) if _DIGEST.fullmatch(text) else text
 
 
 def _verdicts(before: Sequence[Manifest], after: Sequence[Verdict]) -> Iterator[VerdictChange | None]:

@@ -15,8 +15,8 @@ _THIN = "\u202f"
 """Narrow no-break space: a number stays with its unit."""
 
 
-def number(value: float | None, digits: int = _SIGNIFICANT) -> str:
-    """`value` with `digits` significant digits; more just below 1, where similarities live."""
+def number(value: float | None, digits: int = _SIGNIFICANT, *, fixed: bool = False) -> str:
+    """`value` with `digits` significant digits; more just below 1. `fixed` keeps last zeros."""
     if value is None:
         return NOTHING
     if not math.isfinite(value):
@@ -29,9 +29,9 @@ def number(value: float | None, digits: int = _SIGNIFICANT) -> str:
         return _signed(f"{mantissa}e{int(exponent)}")
     decimals = max(0, digits - 1 - math.floor(math.log10(size)))
     if 0.9 <= size < 1:  # noqa: PLR2004 - 0.99998 and 0.9998 must not both read 1.000
-        decimals = min(12, max(digits, math.ceil(-math.log10(1 - size)) + 2))
+        decimals = min(12, max(digits, math.ceil(-math.log10(1 - size)) + 1))
     text = f"{value:,.{decimals}f}"
-    return _signed(text.rstrip("0").rstrip(".") if "." in text else text)
+    return _signed(text.rstrip("0").rstrip(".") if "." in text and not fixed else text)
 
 
 def beside(value: float | None, bound: float) -> str:
@@ -46,6 +46,21 @@ def beside(value: float | None, bound: float) -> str:
 def with_unit(text: str, unit: str) -> str:
     """`12.4 ms`; shares, ratios and counts carry their unit in the criterion's name."""
     return f"{text}{_THIN}{unit}" if unit and text != NOTHING else text
+
+
+def error(value: float) -> str:
+    """An error with three digits and its power of ten, so that a column of them can be compared by eye."""
+    if value == 0 or not math.isfinite(value):
+        return number(value)
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return _signed(f"{mantissa}e{int(exponent)}")
+
+
+def cosine(value: float) -> str:
+    """A cosine similarity to six decimals, cut and not rounded: 1.000000 is said only of what is no less."""
+    if not math.isfinite(value):
+        return number(value)
+    return _signed(f"{math.floor(value * 1e6) / 1e6:.6f}")
 
 
 def share(value: float) -> str:
@@ -71,26 +86,31 @@ def scaled(value: float, unit: str, step: int = 1000) -> str:
     while abs(value) >= step and power < len(prefixes) - 1:
         value /= step
         power += 1
-    return with_unit(number(value, 3), prefixes[power] + unit)
+    return with_unit(_fixed(value) if power else number(value), prefixes[power] + unit)
 
 
 def milliseconds(value: float) -> str:
     """Milliseconds, or microseconds below 0.1 ms."""
     if math.isfinite(value) and 0 < value < 0.1:  # noqa: PLR2004 - below, the zeros hide the figure
-        return with_unit(number(1000 * value, 3), "µs")
-    return with_unit(number(value, 3), "ms")
+        return with_unit(_fixed(1000 * value), "µs")
+    return with_unit(_fixed(value), "ms")
 
 
 def microseconds(value: float) -> str:
     """Microseconds, or milliseconds from 1000 µs."""
     if math.isfinite(value) and value >= 1000:  # noqa: PLR2004 - the next prefix
-        return with_unit(number(value / 1000, 3), "ms")
-    return with_unit(number(value, 3), "µs")
+        return with_unit(_fixed(value / 1000), "ms")
+    return with_unit(_fixed(value), "µs")
 
 
 def short(digest: str) -> str:
     """A digest's first 12 characters: enough to tell artefacts apart by eye."""
     return digest[:12]
+
+
+def _fixed(value: float) -> str:
+    """Three digits whatever they are, so that a column of them lines up."""
+    return number(value, 3, fixed=True)
 
 
 def _signed(text: str) -> str:

@@ -20,7 +20,7 @@ from ascend_assets.dossier.views.evidence import evidence
 from ascend_assets.dossier.views.head import head
 from ascend_assets.dossier.views.lint import findings
 from ascend_assets.dossier.views.origin import changed_verdicts, command, conversions, provenance
-from ascend_assets.dossier.views.verdicts import SAID, groups, unknowns
+from ascend_assets.dossier.views.verdicts import LEGEND, groups, unknowns
 
 
 def render(content: Content) -> str:
@@ -35,7 +35,7 @@ def render(content: Content) -> str:
             content=content,
             head=head(content),
             groups=groups(content),
-            said=SAID,
+            legend=LEGEND,
             unknowns=unknowns(content),
             changes=content.changes,
             changed_verdicts=changed_verdicts(content),

@@ -14,7 +14,7 @@ from ascend_assets.dossier.content import Content
 from ascend_assets.dossier.quantities import NOTHING
 from ascend_assets.dossier.text import clean
 from ascend_assets.dossier.views.head import banner
-from ascend_assets.dossier.views.verdicts import SAID, groups
+from ascend_assets.dossier.views.verdicts import LEGEND, groups
 from ascend_assets.environments import ENVIRONMENT_NAMES, ENVIRONMENTS
 
 _SMALL = Size(520, 220, 60)
@@ -43,7 +43,7 @@ def summary_markdown(content: Content) -> str:
             names = f"| {escaped(row.criterion)} | {escaped(row.target or 'all')} | {escaped(row.value)} "
             lines.append(f"{names}| {cells} | {escaped(clean(row.why, _WHY))} |")
     used = {standing(v, e) for v in content.verdicts for e in ENVIRONMENTS}
-    lines += ["", " · ".join(f"{_MARKS[s]} {SAID[s]}" for s in _MARKS if s in used)]
+    lines += ["", " · ".join(f"{_MARKS[s]} {LEGEND[s]}" for s in _MARKS if s in used)]
     return "\n".join(lines) + "\n"
 
 

@@ -35,11 +35,11 @@ def name(text: object) -> str:
     return clean(" ".join(str(text)[: 2 * NAME_LIMIT].split()) or "(no name)", NAME_LIMIT)
 
 
-def listing(items: Sequence[str], at_most: int) -> str:
+def listing(items: Sequence[str], at_most: int, *, joined: str = ", ", more: str = "and {:,} more") -> str:
     """`a, b, c and 12 more`."""
-    shown = ", ".join(name(item) for item in items[:at_most])
+    shown = joined.join(name(item) for item in items[:at_most])
     rest = len(items) - at_most
-    return f"{shown} and {rest:,} more" if rest > 0 else shown
+    return f"{shown} {more.format(rest)}" if rest > 0 else shown
 
 
 def prose(items: Sequence[str]) -> str:

@@ -6,17 +6,21 @@ Here belong drawings of single figures. Not here: series over layers or operator
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ascend_assets.dossier import text
 from ascend_assets.dossier.charts.svg import Scale, drawing, label, line, nice_ticks, rect, tag, title
-from ascend_assets.dossier.quantities import MINUS, milliseconds, number, percent
+from ascend_assets.dossier.quantities import MINUS, milliseconds, number, percent, with_unit
 from ascend_assets.environments import ENVIRONMENT_NAMES
 from ascend_assets.records import TaskMetric
 from resources.ascend.toolchain import ErrorBand, Latency, Origin
 
 WIDE, NARROW = 960, 380
-_ROW = 66.0
+_ROW = 74.0
 _EDGE = 12.0
+_TICKS = 8
+_LETTER = 6.4
+"""Width of a letter in pixels, at most, on average."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +107,19 @@ def _spoken(row: LatencyRow) -> str:
 def _axis(scale: Scale, bottom: float, width: int) -> list[str]:
     if scale.log:
         first, last = math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high))
-        ticks = [10.0**p for p in range(first, last + 1) if scale.low <= 10.0**p <= scale.high]
-        ticks = ticks[:: max(1, math.ceil(len(ticks) / 8))]
+        steps = (1, 2, 5) if (last - first) * (2 if width > NARROW else 4) <= _TICKS else (1,)
+        ticks = [m * 10.0**p for p in range(first, last + 1) for m in steps if scale.low <= m * 10.0**p <= scale.high]
+        ticks = ticks[:: max(1, math.ceil(len(ticks) / _TICKS))]
     else:
         ticks = nice_ticks(scale.low, scale.high, 8 if width > 500 else 4)  # noqa: PLR2004 - px
     parts = [line(scale.start, bottom, scale.end, bottom, "axis")]
     for tick in ticks:
         x = scale(tick)
         anchor = "start" if x < scale.start + 14 else "end" if x > scale.end - 22 else "middle"
-        parts += [line(x, 26, x, bottom, "grid"), label(x, bottom + 16, milliseconds(tick), anchor=anchor)]
+        parts += [
+            line(x, 26, x, bottom, "grid"),
+            label(x, bottom + 16, with_unit(number(tick, 3), "ms"), anchor=anchor),
+        ]
     return parts
 
 
@@ -140,16 +148,27 @@ def _latency_row(row: LatencyRow, scale: Scale, y: float, width: int) -> list[st
 
 
 def _limit_lines(limits: Mapping[str, float], scale: Scale, track: float, written: Callable[[float], str]) -> list[str]:
-    parts = []
-    for limit, names in grouped(limits).items():
-        x = scale(limit)
-        anchor = "end" if x > (scale.start + scale.end) / 2 else "start"
-        parts += [
-            line(x, track - 14, x, track + 14, "limit"),
-            label(
-                x - 5 if anchor == "end" else x + 5, track + 22, f"limit {written(limit)} in {names}", "warn", anchor
-            ),
+    known = sorted(grouped(limits).items())
+    parts = [line(scale(limit), track - 14, scale(limit), track + 14, "limit") for limit, _ in known]
+    notes = [f"limit {written(limit)} in {names}" for limit, names in known]
+    middle, below = (scale.start + scale.end) / 2, track + 24
+    places = [scale(limit) for limit, _ in known]
+    wide = [_LETTER * len(note) for note in notes]
+    if len(notes) == 2 and places[0] - wide[0] > scale.start and places[1] + wide[1] < scale.end:  # noqa: PLR2004
+        # Two limits, and room on their outer sides: the commonest case of close ones.
+        return [
+            *parts,
+            label(places[0] - 5, below, notes[0], "warn", "end"),
+            label(places[1] + 5, below, notes[1], "warn"),
         ]
+    apart = all(b - a > max(wide) for a, b in pairwise(places))
+    if not apart:
+        notes, places = ["; ".join(notes)], places[:1]
+    for x, note in zip(places, notes, strict=True):
+        right = x > middle
+        beside = x - 5 if right else x + 5
+        at = beside if apart else scale.end if right else scale.start
+        parts.append(label(at, below, note, "warn", "end" if right else None))
     return parts
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from ascend_assets.dossier import text
 from ascend_assets.dossier.charts.decimate import decimate, faulty
 from ascend_assets.dossier.charts.svg import Scale, decades, drawing, label, line, nice_ticks, rect, tag, title
-from ascend_assets.dossier.quantities import number
+from ascend_assets.dossier.quantities import cosine, number
 from resources.ascend.toolchain import BadLayer, LayerComparison
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -241,7 +241,7 @@ def _hover(layer: LayerComparison) -> str:
     return (
         f"{layer.index}  {text.clean(text.name(layer.node), 80)} ({text.clean(layer.op, 40)}, {layer.dtype})\n"
         f"accumulated {number(layer.relative_euclidean_distance, 3)}, own {number(layer.local_error, 3)}, "
-        f"cosine {number(layer.cosine_similarity)}{faults}"
+        f"cosine {cosine(layer.cosine_similarity)}{faults}"
     )
 
 

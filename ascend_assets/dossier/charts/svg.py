@@ -126,4 +126,5 @@ def _attribute(value: object) -> str:
     if isinstance(value, float):
         text = f"{value if math.isfinite(value) else 0.0:.1f}".removesuffix(".0")
         return "0" if text == "-0" else text
-    return escape(clean(value, 600))
+    # A path is long; it is made of numbers, and of at most as many points as a drawing has.
+    return escape(clean(value, 1_000_000))

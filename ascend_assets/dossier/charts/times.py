@@ -19,6 +19,7 @@ BOUNDS: tuple[Bound, ...] = get_args(Bound)
 OTHER = "other types"
 _ROW = 22.0
 _TOP = 46.0
+_SPARK_BINS = 64
 
 
 @dataclass(frozen=True)
@@ -89,22 +90,25 @@ def heat_map(ops: Sequence[OpTime], size: Size = WIDE) -> str:
 
 
 def time_spark(ops: Sequence[OpTime]) -> str:
-    """One inference from left to right in the size of a word: width is time, colour is what bounds it."""
+    """One inference from left to right in the size of a word: width is time, colours what bounds it."""
     width, height = 160, 36
     total = sum(map(usable, ops))
     if total == 0:
         return drawing(width, height, about="No operator has a time", class_="spark")
-    runs: list[tuple[Bound, float]] = []
-    for op in ops:
-        # Operators narrower than half a pixel join their neighbour: they cannot be seen, only counted.
-        if runs and (runs[-1][0] == op.bound or usable(op) / total * width < 0.5):  # noqa: PLR2004
-            runs[-1] = (runs[-1][0], runs[-1][1] + usable(op))
-        else:
-            runs.append((op.bound, usable(op)))
+    bins = min(len(ops), _SPARK_BINS)
+    times: list[dict[Bound, float]] = [{} for _ in range(bins)]
+    for i, op in enumerate(ops):
+        bin_ = times[i * bins // len(ops)]
+        bin_[op.bound] = bin_.get(op.bound, 0.0) + usable(op)
     parts, x = [], 0.0
-    for bound, time in runs:
-        extent = time / total * width
-        parts.append(rect(x, 8, extent, 20, class_=bound))
+    for found in times:
+        together = sum(found.values())
+        extent, y = together / total * width, 6.0
+        for bound in BOUNDS:
+            tall = 24 * found.get(bound, 0.0) / together if together else 0.0
+            if tall:
+                parts.append(rect(x, y, extent, tall, class_=bound))
+            y += tall
         x += extent
     return drawing(width, height, *parts, about=f"Time of {len(ops):,} operators in order", class_="spark")
 

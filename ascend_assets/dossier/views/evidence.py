@@ -12,7 +12,7 @@ from ascend_assets.dossier import text
 from ascend_assets.dossier.charts import intervals, precision, times
 from ascend_assets.dossier.charts.decimate import faulty
 from ascend_assets.dossier.content import Content, TargetEvidence
-from ascend_assets.dossier.quantities import NOTHING, microseconds, number, scaled, share
+from ascend_assets.dossier.quantities import NOTHING, cosine, error, microseconds, number, scaled, share
 from ascend_assets.records import PrecisionRecord
 from resources.ascend.toolchain import LayerComparison, Profile
 
@@ -66,12 +66,13 @@ class Performance:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Both sections."""
+    """Both sections. `estimated`: a latency has an error band."""
 
     precision: tuple[Precision, ...]
     metrics: Drawing | None
     performance: tuple[Performance, ...]
     latency: Drawing | None
+    estimated: bool
 
 
 def evidence(content: Content) -> Evidence:
@@ -99,6 +100,7 @@ def evidence(content: Content) -> Evidence:
         metrics=_both(intervals.task_metric_plot, metrics) if metrics else None,
         performance=tuple(_performance(t.key, t.benchmark.profile, fraction) for t in targets if t.benchmark),
         latency=_both(intervals.latency_intervals, latencies) if latencies else None,
+        estimated=any(row.band for row in latencies),
     )
 
 
@@ -132,12 +134,12 @@ def _precision(content: Content, target: TargetEvidence, record: PrecisionRecord
         outputs=tuple(
             (
                 text.name(o.name),
-                number(o.cosine_similarity, 6),
-                number(o.relative_euclidean_distance, 3),
-                number(o.kullback_leibler_divergence, 3),
-                number(o.root_mean_square_error, 3),
-                number(o.mean_relative_error, 3),
-                number(o.max_absolute_error, 3),
+                cosine(o.cosine_similarity),
+                error(o.relative_euclidean_distance),
+                error(o.kullback_leibler_divergence),
+                error(o.root_mean_square_error),
+                error(o.mean_relative_error),
+                error(o.max_absolute_error),
                 number(o.non_finite),
             )
             for o in comparison.outputs[:TOP]
@@ -164,9 +166,9 @@ def _layer(layer: LayerComparison, bad: bool) -> tuple[str, ...]:  # noqa: FBT00
         text.name(layer.node),
         text.clean(layer.op, 40),
         layer.dtype,
-        number(layer.relative_euclidean_distance, 3),
-        number(layer.local_error, 3),
-        number(layer.cosine_similarity, 5),
+        error(layer.relative_euclidean_distance),
+        error(layer.local_error),
+        cosine(layer.cosine_similarity),
         f"{layer.overflow:,}",
         f"{layer.underflow:,}",
         "first bad layer" if bad else "",

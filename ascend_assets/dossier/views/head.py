@@ -13,7 +13,7 @@ from ascend_assets.dossier.charts.intervals import score
 from ascend_assets.dossier.charts.precision import precision_spark
 from ascend_assets.dossier.charts.times import time_spark
 from ascend_assets.dossier.content import Content, TargetEvidence
-from ascend_assets.dossier.quantities import NOTHING, milliseconds, number, scaled, share
+from ascend_assets.dossier.quantities import NOTHING, cosine, milliseconds, number, scaled, share
 from resources.ascend.toolchain import Profile
 
 
@@ -163,7 +163,7 @@ def _row(content: Content, target: TargetEvidence) -> TargetRow:
 def _worst_cosine(values: list[float]) -> str:
     if not values:
         return NOTHING
-    return number(min(values, key=lambda v: -math.inf if math.isnan(v) else v), 5)
+    return cosine(min(values, key=lambda v: -math.inf if math.isnan(v) else v))
 
 
 def _band(profile: Profile) -> str:

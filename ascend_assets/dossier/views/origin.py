@@ -76,7 +76,7 @@ def conversions(content: Content) -> tuple[Conversion, ...]:
 
 def changed_verdicts(content: Content) -> tuple[ChangedVerdict, ...]:
     """Verdicts that moved, what got worse first."""
-    order = ("worse", "gone", "new", "better", "moved")
+    order = ("worse", "gone", "new", "better")
     changes = content.changes.verdicts if content.changes else ()
     return tuple(_changed(c) for c in sorted(changes, key=lambda c: order.index(c.direction)))
 

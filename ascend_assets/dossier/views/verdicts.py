@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ascend_assets.dossier.admission import Standing, standing, worst
 from ascend_assets.dossier.content import Content, TargetEvidence
-from ascend_assets.dossier.quantities import NOTHING, beside, number, percent, with_unit
+from ascend_assets.dossier.quantities import NOTHING, beside, number, with_unit
 from ascend_assets.dossier.text import prose
 from ascend_assets.environments import ENVIRONMENT_NAMES, ENVIRONMENTS, Environment
 from ascend_assets.gates.criteria import CRITERIA
@@ -19,16 +19,29 @@ from resources.ascend.toolchain import ErrorBand
 SAID: dict[Standing, str] = {
     "pass": "pass",
     "fail": "fails",
-    "origin": "wants measured",
+    "origin": "emulated",
     "unjudged": "not judged",
-    "tolerated": "not judged, admitted",
+    "tolerated": "tolerated",
 }
-"""A mark in words."""
+"""A mark in a word."""
+
+LEGEND: dict[Standing, str] = {
+    "pass": "pass",
+    "fail": "fails",
+    "origin": "within the limit, but emulated: measured evidence is wanted",
+    "unjudged": "not judged: keeps it out",
+    "tolerated": "not judged, and tolerated",
+}
+"""A mark in a few words."""
+
+_SINGULAR = {"mismatches": "mismatch"}
+_NO_PLURAL = frozenset({"ms", "nats", "samples/s"})
 
 _GROUPS: tuple[tuple[str, str, str, frozenset[Standing]], ...] = (
     ("fail", "Fails", "未通过", frozenset({"fail"})),
-    ("unjudged", "Not judged", "未判定", frozenset({"unjudged", "tolerated"})),
+    ("unjudged", "Not judged", "未判定", frozenset({"unjudged"})),
     ("origin", "Within the limit, wants measured evidence", "达标，但要求实测证据", frozenset({"origin"})),
+    ("tolerated", "Not judged, and tolerated", "未判定，可容忍", frozenset({"tolerated"})),
     ("pass", "Passes everywhere", "全部通过", frozenset({"pass"})),
 )
 
@@ -90,10 +103,13 @@ def value(verdict_value: float | None, unit: str, limit: float | None = None) ->
     if verdict_value is None:
         return NOTHING
     if unit == "share":
-        text = percent(verdict_value)
-        alike = limit is not None and text == percent(limit) and verdict_value != limit
+        # Percent, unless rounding to two decimals would put it on its limit.
+        text = with_unit(number(round(100 * verdict_value, 2)), "%")
+        alike = limit is not None and text == value(limit, unit) and verdict_value != limit
         return number(verdict_value) if alike else text
     text = number(verdict_value) if limit is None else beside(verdict_value, limit)
+    if verdict_value == 1 and unit.endswith("s") and unit not in _NO_PLURAL:
+        unit = _SINGULAR.get(unit, unit.removesuffix("s"))
     return text if unit in {"opset", "ratio"} else with_unit(text, unit)
 
 
@@ -134,6 +150,10 @@ def _unknowns(content: Content) -> Iterator[Unknown]:
             about = f"{verdict.criterion} ({verdict.target})" if verdict.target else verdict.criterion
             yield Unknown(about, verdict.why.removeprefix("not judged: "))
     bands: list[ErrorBand] = []
+    if any(t.precision and t.precision.origin == "emulated" for t in content.evidence):
+        yield Unknown(
+            "How precise it is on a device", "its kernels may round and add in another order than the emulator"
+        )
     for target in content.evidence:
         yield from _unknown_of(target)
         band = target.benchmark.profile.error_band if target.benchmark else None
@@ -148,13 +168,11 @@ def _unknown_of(target: TargetEvidence) -> Iterator[Unknown]:
     record = target.precision
     if record and record.inputs == "random":
         yield Unknown(f"{target.key}: precision on real data", "layers were compared on random tensors")
-    if record and record.origin == "emulated":
-        yield Unknown(f"{target.key}: precision on a device", "its kernels may add in another order than the emulator")
 
 
 def _estimated(band: ErrorBand) -> str:
     return (
         f"latency is an estimate. Against {band.points:,} published figures of {band.models:,} models left out of its "
-        f"calibration its median error is {percent(band.median_error)}; 90 % of the figures lie within "
+        f"calibration its median error is {value(band.median_error, 'share')}; 90 % of the figures lie within "
         f"{number(band.low)} to {number(band.high)} times the estimate"
     )

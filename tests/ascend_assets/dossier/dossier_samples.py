@@ -92,7 +92,7 @@ def nodes(count: int) -> list[tuple[str, str]]:
 
 def layers(count: int = 122, *, overflow_at: int | None = None, seed: int = 7) -> tuple[LayerComparison, ...]:
     """Errors that accumulate slowly; from `overflow_at` on they are ruined."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - figures, not keys
     accumulated, found = 2e-4, []
     for index, (node, op) in enumerate(nodes(count)):
         kept = op in {"GlobalAveragePool", "Flatten"}
@@ -149,7 +149,7 @@ def comparison(origin: Origin = "emulated", count: int = 122, *, overflow_at: in
 
 
 def operators(count: int = 122, *, scale: float = 1.0) -> tuple[OpTime, ...]:
-    chance = random.Random(11)
+    chance = random.Random(11)  # noqa: S311 - figures, not keys
     found = []
     for node, op in nodes(count):
         time = scale * {"Conv": 21.0, "Gemm": 9.0, "Add": 7.5, "MaxPool": 11.0}.get(op, 2.6) * chance.uniform(0.6, 1.7)
@@ -234,8 +234,8 @@ def om(
 ) -> OmRecord:
     warning = Diagnostic(
         code="W11001",
-        message="Op [/layer4/14/Conv_2] does not hit the high-priority operator information library, which might result "
-        "in compromised performance.",
+        message="Op [/layer4/14/Conv_2] does not hit the high-priority operator information library, which might "
+        "result in compromised performance.",
         nodes=("/layer4/14/Conv_2",),
     )
     log = "ATC start working now, please wait for a moment.\n...\nATC run success, welcome to the next use.\n"
