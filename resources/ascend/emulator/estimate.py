@@ -6,10 +6,9 @@ jitter: P90 and P99 are upper quantiles of the estimate's own error, so that a l
 side. Not here: any limit.
 """
 
-import importlib.util
 from typing import TYPE_CHECKING
 
-from resources.ascend.emulator import calibration
+from resources.ascend.emulator import calibration, precision
 from resources.ascend.emulator.calibration import Spread
 from resources.ascend.emulator.liveness import memory_bytes
 from resources.ascend.emulator.roofline import Coefficients, Times, demand, times
@@ -17,7 +16,7 @@ from resources.ascend.emulator.workload import Work, works
 from resources.ascend.options import CompileOptions
 from resources.ascend.soc import Soc, soc
 from resources.ascend.toolchain import Bound, Latency, OpTime, Profile
-from resources.onnx_graph import Graph, view
+from resources.onnx_graph import view
 
 if TYPE_CHECKING:
     import onnx
@@ -42,7 +41,7 @@ def profile(model: "onnx.ModelProto", options: CompileOptions, batch: int) -> Pr
         raise ValueError(f"batch must be at least 1, not {batch}")
     chip = soc(options.soc_version)
     graph = view(model)
-    everything = works(graph, _dtypes(graph, options))
+    everything = works(graph, dict(enumerate(precision.plan(graph, options))))
     return summarise(everything, chip, batch, calibration.load().coefficients, calibration.load().spread_for(chip))
 
 
@@ -65,13 +64,6 @@ def summarise(everything: tuple[Work, ...], chip: Soc, batch: int, fitted: Coeff
         error_band=spread.band,
         ops=_operators(running, spent),
     )
-
-
-def _dtypes(graph: Graph, options: CompileOptions) -> dict[int, str]:
-    if importlib.util.find_spec("resources.ascend.emulator.precision") is None:
-        return {}
-    precision = importlib.import_module("resources.ascend.emulator.precision")
-    return dict(enumerate(precision.plan(graph, options)))
 
 
 def latency_s(everything: tuple[Work, ...], chip: Soc, fitted: Coefficients) -> float:

@@ -24,9 +24,10 @@ SHUFFLE = frozenset({"Reshape", "Transpose"})
 
 @dataclass
 class Kernel:
-    """Nodes that run as one: `head` names it, `reads` come from outside, `writes` are used outside."""
+    """Nodes that run as one: `head` names it, `op` is its kind; `reads` come from outside, `writes` go there."""
 
     head: Node
+    op: str
     nodes: list[Node] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
@@ -74,7 +75,7 @@ class _Fuser:
             index = self._home(node)
             if index is None:
                 index = len(self.made)
-                self.made.append(Kernel(node))
+                self.made.append(Kernel(node, "LayerNormalization" if node.index in self.norms else node.op))
             self.made[index].nodes.append(node)
             self.producer.update(dict.fromkeys(node.outputs, index))
             if node.index in self.norms:

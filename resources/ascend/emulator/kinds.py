@@ -19,7 +19,8 @@ ELEMENTWISE: dict[str, float] = {
     **dict.fromkeys(("Div", "Reciprocal", "Sqrt", "Exp", "Log", "HardSigmoid", "BatchNormalization"), 2),
     **dict.fromkeys(("HardSwish", "Pow", "Mean", "Mod", "BitShift"), 4),
     "Sigmoid": 8,
-    **dict.fromkeys(("Tanh", "Erf", "Gelu", "Elu", "Selu", "Celu", "Softplus", "Softsign", "Mish"), 10),
+    "Gelu": 15,
+    **dict.fromkeys(("Tanh", "Erf", "Elu", "Selu", "Celu", "Softplus", "Softsign", "Mish"), 10),
     **dict.fromkeys(("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"), 16),
 }
 """Passes of operators whose result has its input's shape: those that GE fuses behind each other and behind a cube."""

@@ -33,7 +33,7 @@ def memory_bytes(works: Sequence[Work]) -> int:
         peak = max(peak, sum(live.values()))
         for root in [name for name in live if last[name] <= index]:
             del live[root]
-    weights = sum(_aligned(work.weights) for work in works)
+    weights = sum(_aligned(work.weights) + _aligned(work.held) for work in works)
     workspace = max((2 * access.size for work in works for access in work.writes), default=0)
     return weights + peak + workspace
 

@@ -82,31 +82,28 @@ class Times:
 
 
 @lru_cache(maxsize=65536)
-def split(product: Matrix, cores: int, bytes_per_cycle: float) -> tuple[float, float]:
-    """The best division of a product over the cores: (cycles of the busiest core, bytes through L2).
+def cube_cycles(product: Matrix, cores: int, bytes_per_cycle: float) -> float:
+    """Cycles of the busiest core under the best division of a product over the cores.
 
-    Batch, columns and rows are cut into at most `cores` pieces, as GE's tiling does; a piece is padded to blocks of
-    16. Cuts across rows or batch read the right side again, cuts across columns the left side again.
+    Batch, columns and rows are cut into at most `cores` pieces, as GE's tiling does; a piece is padded to blocks of 16.
+    Cuts across rows or batch read the right side again, cuts across columns the left side again: the cube waits if L2,
+    at `bytes_per_cycle` for all cores together, cannot feed it. The minimum over divisions makes the result monotone:
+    never less for a larger product, never more for more cores.
     """
     blocks = product.n // BLOCK
     sets = product.batch * product.groups
-    best: tuple[float, float, float] | None = None
+    left = sets * product.rows * product.row * product.k // product.taps
+    right = product.groups * product.k * product.n
+    best = float("inf")
     for by_set in _divisions(sets, cores):
+        again = min(by_set, product.batch) if product.constant else product.batch
         for by_n in _divisions(blocks, cores // by_set):
-            by_rows = min(product.rows, cores // by_set // by_n)
+            by_rows = max(1, min(product.rows, cores // by_set // by_n))
             piece = padded(-(-product.rows // by_rows) * product.row) // BLOCK
-            cycles = float(-(-sets // by_set) * piece * (product.k // BLOCK) * -(-blocks // by_n)) * product.steps
-            left = sets * product.rows * product.row * product.k // _taps(product) * by_n
-            right = product.groups * product.k * product.n * by_rows
-            right *= min(by_set, product.batch) if product.constant else product.batch
-            traffic = 2.0 * (left + right) * product.steps
-            cost = (max(cycles, traffic / bytes_per_cycle), cycles, traffic)
-            best = min(best, cost) if best else cost
-    return (best[1], best[2]) if best else (0.0, 0.0)
-
-
-def _taps(product: Matrix) -> int:
-    return max(1, product.taps)
+            computing = -(-sets // by_set) * piece * (product.k // BLOCK) * -(-blocks // by_n)
+            feeding = 2.0 * (left * by_n + right * by_rows * again) / bytes_per_cycle
+            best = min(best, max(float(computing), feeding))
+    return best * product.steps
 
 
 def _divisions(size: int, cores: int) -> list[int]:
@@ -126,16 +123,11 @@ def demand(works: Sequence[Work], soc: Soc) -> Demand:
     import numpy as np
 
     edges = _edges(works, soc)
-    products = [_cube(work, soc) for work in works]
-    moved = [sum(a.size for a in (*w.reads, *w.writes)) + w.weights for w in works]
     vector_rate = LANES * soc.vector_units * soc.clock_hz
     return Demand(
-        cube_s=np.array([p[0] for p in products]),
-        vector_s=np.array([w.passes for w in works]) / vector_rate,
-        l2_s=np.array(
-            [max(m, p[1] + sum(a.size for a in w.writes)) for w, m, p in zip(works, moved, products, strict=True)]
-        )
-        / soc.l2_rate,
+        cube_s=np.array([_cube_s(work, soc) for work in works]),
+        vector_s=np.array([work.passes for work in works]) / vector_rate,
+        l2_s=np.array([work.bytes for work in works]) / soc.l2_rate,
         weights_s=np.array([w.weights for w in works]) / soc.ddr_rate,
         launches=np.array([1 + sum(m.steps - 1 for m in w.products) for w in works], dtype=float),
         strided=np.array([w.strided for w in works], dtype=float),
@@ -145,15 +137,11 @@ def demand(works: Sequence[Work], soc: Soc) -> Demand:
     )
 
 
-def _cube(work: Work, soc: Soc) -> tuple[float, float]:
-    """Seconds of the busiest core at peak, and bytes through L2."""
-    cycles = traffic = 0.0
+def _cube_s(work: Work, soc: Soc) -> float:
+    """Seconds of the busiest core at peak."""
     slower = FP32_CUBE_SLOWER if work.single and soc.fp32_cube != "none" else 1.0
-    for product in work.products:
-        c, t = split(product, soc.cores, soc.l2_rate / soc.clock_hz)
-        cycles += c * slower
-        traffic += t
-    return cycles / soc.clock_hz, traffic
+    feed = soc.l2_rate / soc.clock_hz
+    return sum(cube_cycles(product, soc.cores, feed) for product in work.products) * slower / soc.clock_hz
 
 
 def _edges(works: Sequence[Work], soc: Soc) -> list[tuple[int, float, float]]:

@@ -10,7 +10,7 @@ from math import prod
 
 from resources.ascend.emulator.fusion import Kernel, constants, kernels
 from resources.ascend.emulator.geometry import CUBE_OPS, Matrix, matrices
-from resources.ascend.emulator.kinds import BURST, FREE, STRIDED, passes
+from resources.ascend.emulator.kinds import BURST, FREE, REDUCING, STRIDED, passes
 from resources.ascend.emulator.layout import PIECES, Layout, Layouts
 from resources.onnx_graph import Graph, Node
 
@@ -36,8 +36,9 @@ class Access:
 class Work:
     """One kernel. `passes` are vector instructions times elements, FP32 counted double, as it has half the lanes.
 
-    `weights` in bytes; `strided` memory moves cannot use whole bursts; `flops` without padding; `single` says that the
-    cube's operands are FP32; a `free` kernel only renames its input, which takes no time.
+    `weights` in bytes, read whole; `held` bytes of constants that stay in memory and are read in part; `strided`
+    memory moves cannot use whole bursts; `flops` without padding; `single` says that the cube's operands are FP32; a
+    `free` kernel only renames its input, which takes no time.
     """
 
     node: str
@@ -47,6 +48,7 @@ class Work:
     reads: tuple[Access, ...] = ()
     writes: tuple[Access, ...] = ()
     weights: int = 0
+    held: int = 0
     flops: int = 0
     strided: bool = False
     single: bool = False
@@ -107,17 +109,19 @@ class _Counter:
             self.width[name] = WIDTHS.get(dtype, 2) if self._type(name) in FLOATS else SIZES.get(self._type(name), 4)
         largest = max((self._elements(name, 1) for name in kernel.reads), default=1)
         products = self._products(head) if head.op in CUBE_OPS else ()
-        vector = sum(self._passes(node, largest) for node in kernel.nodes)
+        vector = self._passes(kernel, largest)
         # The vector unit brings every result of the cube from its accumulators (FP32) to the unified buffer.
         vector += sum(m.batch * m.groups * m.rows * m.row * m.n * m.steps for m in products)
+        constant = self._constants(kernel, WIDTHS.get(dtype, 2))
         return Work(
             node=head.name,
-            op=head.op,
+            op=kernel.op,
             products=products,
             passes=vector * (2 if dtype == "float32" else 1),
             reads=tuple(self._access(name, layout, largest) for name in kernel.reads),
             writes=tuple(self._access(name, layout, largest) for name in kernel.writes),
-            weights=self._weights(kernel, WIDTHS.get(dtype, 2)),
+            weights=0 if head.op == "Gather" else constant,
+            held=constant if head.op == "Gather" else 0,
             flops=2 * sum(m.macs for m in products) if products else int(vector),
             strided=self._strided(kernel, vector),
             single=dtype == "float32" and bool(products),
@@ -128,15 +132,20 @@ class _Counter:
         """Whether the kernel moves memory in pieces; an unknown operator is taken to."""
         head = kernel.head
         if head.op == "Gather":
-            table = self.layouts.shape(head.inputs[0])
-            row = prod(table[int(head.attributes.get("axis", 0)) + 1 :]) * self.width.get(head.outputs[0], 2)
-            return row < BURST
+            table = self.layouts.shape(head.inputs[0]) or (1,)
+            behind = table[int(head.attributes.get("axis", 0)) % len(table) + 1 :]
+            return prod(behind) * self.width.get(head.outputs[0], 2) < BURST
         return vector == 0 or any(node.op in STRIDED for node in kernel.nodes)
 
     def _products(self, node: Node) -> tuple[Matrix, ...]:
         return matrices(node, self.graph, small_channel=self.aipp and node.inputs[0] in self.graph.inputs)
 
-    def _passes(self, node: Node, largest: int) -> float:
+    def _passes(self, kernel: Kernel, largest: int) -> float:
+        if kernel.op != kernel.head.op:
+            return REDUCING[kernel.op] * largest
+        return sum(self._node_passes(node, largest) for node in kernel.nodes)
+
+    def _node_passes(self, node: Node, largest: int) -> float:
         taken = max((self._elements(name, largest) for name in node.inputs if name), default=0)
         return passes(node, taken, self._elements(node.outputs[0], largest) if node.outputs else 0)
 
@@ -154,12 +163,9 @@ class _Counter:
         size = self._elements(name, like) * self.layouts.factor(name, stored) * self.width.get(name, 2)
         return Access(name, round(size), outside=name in self.graph.inputs)
 
-    def _weights(self, kernel: Kernel, width: int) -> int:
+    def _constants(self, kernel: Kernel, width: int) -> int:
         names = dict.fromkeys(n for node in kernel.nodes for n in node.inputs if n and n in self.folded)
         sizes = {n: width if self._type(n) in FLOATS else SIZES.get(self._type(n), 4) for n in names}
-        if kernel.head.op == "Gather":
-            # Only the rows that are asked for leave memory, not the whole table.
-            return 0
         return sum(self._elements(n, 0) * size for n, size in sizes.items())
 
     def _in_place(self, node: Node) -> bool:
