@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 from ascend_assets import evaluation
 from ascend_assets.spec import Input, ModelSpec, PythonSource
 from resources import onnx_files, process
-from resources.onnx_files import TensorType
-from resources.onnx_safety import is_external
-from resources.onnx_walk import tensors
+from resources.onnx_copy import copy_whole
+from resources.onnx_files import Signature, TensorType
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -40,9 +39,10 @@ class BadExport(ExportError):
 
 @dataclass(frozen=True)
 class Exported:
-    """One ONNX file with its weights inside, and the evaluation data that came with it."""
+    """One ONNX file with its weights inside, what it takes and gives, and the evaluation data that came with it."""
 
     onnx: Path
+    signature: Signature
     evaluation: Path | None
 
 
@@ -58,9 +58,13 @@ def export(spec: ModelSpec, folder: Path, output: Path, *, on_line: Callable[[st
         found, written = made / MODEL_FILE, made / EVALUATION_FILE
     else:
         found, written = _inside(folder, spec.source.onnx, "source.onnx"), None
-    exported = output / MODEL_FILE
-    _keep(_model(spec, found), found, exported)
-    return Exported(onnx=exported, evaluation=_evaluation(spec, folder, written, output / EVALUATION_FILE))
+    model = _model(spec, found)
+    copy_whole(model, found, output / MODEL_FILE)
+    return Exported(
+        onnx=output / MODEL_FILE,
+        signature=onnx_files.signature(model),
+        evaluation=_evaluation(spec, folder, written, output / EVALUATION_FILE),
+    )
 
 
 def mismatches(declared: tuple[Input, ...], found: tuple[TensorType, ...]) -> tuple[str, ...]:
@@ -94,20 +98,17 @@ def _run(source: PythonSource, folder: Path, into: Path, on_line: Callable[[str]
     entry = _inside(folder, source.python, "source.python")
     into.mkdir()
     command = f"python {source.python} --output DIR"
+    argv = [sys.executable, str(entry), "--output", str(into.resolve())]
     try:
-        process.run(
-            [sys.executable, str(entry), "--output", str(into.resolve())],
-            cwd=folder,
-            timeout=source.timeout_minutes * 60,
-            on_line=on_line,
-        )
+        process.run(argv, cwd=folder, limits=process.Limits(timeout=source.timeout_minutes * 60), on_line=on_line)
     except process.ProcessTimeout as error:
         raise EntryFailed(
-            f"`{command}` was stopped after {source.timeout_minutes} minutes: make it faster, or raise "
+            f"`{command}` was stopped after {source.timeout_minutes:g} minutes: make it faster, or raise "
             "source.timeout_minutes in defs.yaml"
         ) from error
-    except process.ProcessFailed as error:
-        raise EntryFailed(f"`{command}` failed: {error}") from error
+    except process.ProcessError as error:
+        what = str(error).removeprefix(f"{argv[0]} ")
+        raise EntryFailed(f"`{command}` {what}\nCorrect it; run by hand in the model's folder, it says more") from error
     if not (into / MODEL_FILE).is_file():
         raise EntryFailed(f"`{command}` ended well but left no {MODEL_FILE} in DIR: write the model there")
     return into
@@ -132,14 +133,6 @@ def _model(spec: ModelSpec, path: Path) -> "ModelProto":
     if wrong:
         raise BadExport(f"{path.name}: {'; '.join(wrong)}: correct `inputs` in defs.yaml, or the export")
     return model
-
-
-def _keep(model: "ModelProto", path: Path, target: Path) -> None:
-    """Copy the file as it is, so that its digest stays; only one with weights outside is written anew."""
-    if any(is_external(tensor) for _, tensor in tensors(onnx_files.parse(path))):
-        target.write_bytes(model.SerializeToString(deterministic=True))
-    else:
-        shutil.copyfile(path, target)
 
 
 def _evaluation(spec: ModelSpec, folder: Path, written: Path | None, target: Path) -> Path | None:

@@ -5,6 +5,7 @@ Here belong what each of them must be told, and how their failures are named. No
 """
 
 import importlib.util
+import inspect
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -88,12 +89,19 @@ def write(job: Job, path: Path, exporter: Exporter) -> None:
             f"the {exporter} exporter needs the package {error.name!r}: pip install 'ascend-assets[torch]'"
         ) from error
     except Exception as error:  # exporters raise whatever their insides raise, down to RuntimeError
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         other = "dynamo" if exporter == "torchscript" else "torchscript"
         raise ExporterFailed(
-            f"the {exporter} exporter gave up on the model: {lines[0]}; try exporter={other!r}, or another opset than "
-            f"{job.opset}"
+            f"the {exporter} exporter gave up on the model: {_cause(error)}; try exporter={other!r}, or another opset "
+            f"than {job.opset}"
         ) from error
+
+
+def _cause(error: BaseException) -> str:
+    """The first line of what went wrong first; the dynamo exporter wraps it in pages of advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def _torchscript(job: Job, path: Path) -> None:
@@ -118,10 +126,6 @@ def _torchscript(job: Job, path: Path) -> None:
 def _dynamo(job: Job, path: Path) -> None:
     import torch
 
-    symbols = {name: torch.export.Dim(name) for open_axes in job.axes.values() for name in open_axes.values()}
-    shapes = tuple(
-        {axis: symbols[symbol] for axis, symbol in job.axes.get(name, {}).items()} or None for name in job.inputs
-    )
     torch.onnx.export(
         job.model,
         # torch.export takes a size of 1 for a constant: one sample more keeps the batch open.
@@ -129,12 +133,23 @@ def _dynamo(job: Job, path: Path) -> None:
         str(path),
         input_names=list(job.inputs),
         output_names=list(job.output_names),
-        dynamic_shapes=shapes,
+        dynamic_shapes=_dynamic_shapes(job),
         opset_version=job.opset,
         dynamo=True,
         external_data=False,
         verbose=False,
     )
+
+
+def _dynamic_shapes(job: Job) -> dict[str, object]:
+    """The open axes by parameter of `forward`, as torch.export wants them: for `*inputs` one tuple of them."""
+    import torch
+
+    symbols = {name: torch.export.Dim(name) for open_axes in job.axes.values() for name in open_axes.values()}
+    shapes = [{axis: symbols[symbol] for axis, symbol in job.axes.get(name, {}).items()} for name in job.inputs]
+    signature = inspect.signature(job.model.forward)
+    bound: dict[str, object] = dict(signature.bind(*shapes).arguments)
+    return bound
 
 
 _WRITERS = {"torchscript": _torchscript, "dynamo": _dynamo}
