@@ -113,12 +113,12 @@ def _inputs(found: Sequence[TensorType], spec: ModelSpec) -> Iterator[Finding]:
             message = f"defs.yaml does not name this input; it names {names}"
             yield Finding(code="undeclared_input", where=tensor.name, message=message)
         else:
-            yield from _input(tensor, entry, spec)
+            yield from _input(tensor, entry)
     for name in declared:
         yield Finding(code="missing_input", where=name, message="defs.yaml names this input, the file has none such")
 
 
-def _input(tensor: TensorType, entry: Input, spec: ModelSpec) -> Iterator[Finding]:
+def _input(tensor: TensorType, entry: Input) -> Iterator[Finding]:
     if tensor.dtype != entry.dtype:
         yield Finding(code="dtype", where=entry.name, message=f"{tensor.dtype} in the file, {entry.dtype} in defs.yaml")
     if tensor.shape is None:
@@ -136,12 +136,7 @@ def _input(tensor: TensorType, entry: Input, spec: ModelSpec) -> Iterator[Findin
         elif actual >= 0 and isinstance(wanted, int) and actual != wanted:
             yield Finding(code="size", where=where, message=f"{actual} in the file, {wanted} in defs.yaml")
         elif actual >= 0 and isinstance(wanted, str):
-            yield from _fixed(where, actual, entry.name, axis, spec)
-
-
-def _fixed(where: str, actual: int, name: str, axis: int, spec: ModelSpec) -> Iterator[Finding]:
-    """A dimension that defs.yaml declares dynamic and the file fixes: harmless where every target asks for it."""
-    asked = {target.options(spec.inputs).input_shape[name][axis] for target in spec.targets}
-    if asked != {actual}:
-        sizes = ", ".join(map(str, sorted(asked)))
-        yield Finding(code="fixed", where=where, message=f"fixed to {actual} in the file, targets ask for {sizes}")
+            message = (
+                f"fixed to {actual} in the file, dynamic in defs.yaml: write the number there, or export it dynamic"
+            )
+            yield Finding(code="fixed", where=where, message=message)

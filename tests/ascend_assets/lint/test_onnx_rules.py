@@ -95,8 +95,8 @@ def test_shapes_that_contradict_each_other_are_a_violation(tmp_path: Path) -> No
         ((None, 3), [8, 3], "undeclared_dynamic"),
         (("batch", 3), ["batch", 4], "size"),
         (("batch", 3), ["batch", 3, 1], "rank"),
-        ((8, 3), ["batch", 3], None),
-        ((1, 3), ["batch", 3], "fixed"),
+        ((8, 3), ["batch", 3], "fixed"),
+        ((8, 3), [8, 3], None),
     ],
 )
 def test_inputs_are_what_defs_yaml_says(
