@@ -37,13 +37,17 @@ def inspect(path: Path, spec: ModelSpec) -> tuple[LintCount, ...]:
     except OnnxFileError as error:
         broken_file = (Finding(code="not_readable", where="", message=str(error)),)
         return (_count("onnx_checker", broken_file), *(_unseen(name) for name in NAMES[1:]))
-    return (
-        _count("onnx_checker", tuple(_violations(model))),
-        _opset(model),
-        _operators(model),
-        _count("dynamic_dims", tuple(_inputs(onnx_files.signature(model).inputs, spec))),
-        _safety(safety),
-    )
+    dims = _count("dynamic_dims", tuple(_inputs(onnx_files.signature(model).inputs, spec)))
+    found = {count.criterion: count for count in (*of_model(model, safety), dims)}
+    return tuple(found[name] for name in NAMES)
+
+
+def of_model(model: "ModelProto", safety: Sequence[onnx_files.Finding]) -> tuple[LintCount, ...]:
+    """The counts that need no `defs.yaml`: all of `NAMES` but `dynamic_dims`.
+
+    `model`: what `onnx_files.load` gave; `safety`: what `onnx_files.findings` has to say of it.
+    """
+    return (_count("onnx_checker", tuple(_violations(model))), _opset(model), _operators(model), _safety(safety))
 
 
 def _unreadable(findings: Sequence[Finding]) -> tuple[LintCount, ...]:

@@ -34,6 +34,12 @@ def test_a_good_model_has_no_finding(tmp_path: Path) -> None:
     assert all(codes(count) == [] for count in counts.values())
 
 
+def test_a_model_without_a_definition_is_judged_by_all_but_its_inputs() -> None:
+    counts = onnx_rules.of_model(graph_model(), ())
+    assert {c.criterion for c in counts} == set(onnx_rules.NAMES) - {"dynamic_dims"}
+    assert all(c.judged and not c.findings for c in counts)
+
+
 def test_the_opset_is_told_and_what_to_do_beyond_18(tmp_path: Path) -> None:
     found = inspect(graph_model(opset=20), tmp_path)["opset"]
     assert found.value == 20
