@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.calibrate import (
@@ -81,6 +81,7 @@ def test_twice_as_slow_a_machine_is_seen_as_such(seen: list[Point]) -> None:
     assert ratio(slow, fitted) == pytest.approx(2 * ratio(seen[0], fitted))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=40), st.floats(0.01, 0.99))
 def test_a_quantile_has_its_share_of_the_weight_at_or_below(values: list[float], share: float) -> None:
     weights = np.ones(len(values))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
@@ -137,6 +137,7 @@ def test_a_wrong_rank_is_refused_by_the_same_name() -> None:
         products(one("Gemm", {"x": (2, 3, 4)}, {"y": (2, 5)}, {"w": (4, 5)}))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([1, 2, 4]), st.sampled_from([1, 3, 5]))
 def test_padding_never_loses_work(channels: int, features: int, group: int, kernel: int) -> None:
     (product,) = products(conv(channels * group, features * group, group=group, kernel=kernel))
@@ -146,6 +147,7 @@ def test_padding_never_loses_work(channels: int, features: int, group: int, kern
     assert product.n % 16 == 0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9), st.integers(1, 512))
 def test_padded_is_the_next_multiple(size: int, block: int) -> None:
     assert 0 <= padded(size, block) - size < block

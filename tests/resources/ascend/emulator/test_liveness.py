@@ -1,6 +1,6 @@
 """Device memory: what is alive at once, and no more."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.held_out_models import bert_base
@@ -16,6 +16,7 @@ def step(taken: str, made: str, size: int = MB, *, free: bool = False, weights: 
     return Work("s", "Relu", reads=(Access(taken, size),), writes=(Access(made, size),), free=free, weights=weights)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 40))
 def test_a_chain_needs_two_tensors_however_long_it_is(length: int) -> None:
     chain = [step(f"t{i}", f"t{i + 1}") for i in range(length)]

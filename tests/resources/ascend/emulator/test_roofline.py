@@ -4,7 +4,7 @@ from math import ceil
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.held_out_models import HELD_OUT
@@ -42,24 +42,28 @@ def cores(chip: Soc, count: int) -> Soc:
     return chip.model_copy(update={"cores": count, "vector_units": count, "l2_rate": rate})
 
 
+@settings(deadline=None)
 @given(products, st.integers(1, 32))
 def test_the_cube_is_never_faster_than_its_peak(product: Matrix, available: int) -> None:
     macs = product.batch * product.groups * product.rows * product.row * product.k * product.n
     assert cube_cycles(product, available, FEED) >= macs / MAC_PER_CYCLE / available
 
 
+@settings(deadline=None)
 @given(products, st.integers(1, 31))
 def test_another_core_never_slows_a_product_down(product: Matrix, available: int) -> None:
     fewer, more = (cube_cycles(product, n, FEED / 8 * n) for n in (available, available + 1))
     assert more <= fewer
 
 
+@settings(deadline=None)
 @given(products)
 def test_a_larger_batch_is_never_faster(product: Matrix) -> None:
     larger = Matrix(**{**vars(product), "batch": product.batch + 1})
     assert cube_cycles(larger, 8, FEED) >= cube_cycles(product, 8, FEED)
 
 
+@settings(deadline=None)
 @given(products)
 def test_one_core_with_an_endless_feed_does_exactly_the_padded_work(product: Matrix) -> None:
     pixels = 16 * ceil(product.rows * product.row / 16)
