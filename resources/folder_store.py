@@ -86,13 +86,13 @@ class FolderStore:
             # O_NONBLOCK: opening a pipe that somebody put here must not wait for a writer.
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             try:
-                file = os.fdopen(os.open(path, flags), "rb")
+                descriptor = os.open(path, flags)
             except (FileNotFoundError, NotADirectoryError) as error:
                 raise _missing(key, self.root) from error
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                file.close()
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
                 raise _foreign(path)
-            return file
+            return os.fdopen(descriptor, "rb")
 
     def head(self, key: str) -> Head | None:
         """See `Store`."""
