@@ -1,0 +1,257 @@
+"""How far apart two tensors are.
+
+Here belong msaccucmp's metrics by their exact definitions (CANN 8.1, operator_cmp), and the statistics of one layer
+that are gathered in one pass over large tensors. x is the device's tensor, y the FP32 reference, both flattened. Not
+here: what is good enough.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from resources.ascend.toolchain import OutputComparison
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+EPSILON = 2.0**-52
+"""msaccucmp's FLOAT_EPSILON, numpy's eps of a Python float."""
+
+KLD_FLOOR = 2.0**-23
+"""The smallest share in msaccucmp's divergence, numpy's eps of float32."""
+
+SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126}
+"""Below it a type loses digits; 6.1e-5 for FP16."""
+
+CHUNK = 1 << 18
+"""Elements per step: threads seldom meet at the interpreter lock, and the buffers stay in a core's cache."""
+
+VANISHING = 2.0**-90
+"""A sum of squares in FP32 below this may have lost terms to underflow, and is summed again in double precision."""
+
+SAMPLE_ABOVE = 1 << 17
+SAMPLE_BLOCK, SAMPLE_EVERY = 1 << 14, 1 << 16
+"""Rounding error alone is measured on every fourth block of tensors above this size."""
+
+
+def output_metrics(name: str, x: "NDArray[Any]", y: "NDArray[Any]") -> OutputComparison:
+    """One output by msaccucmp's metrics, in double precision.
+
+    Tensors of different shapes get NaN throughout.
+    """
+    import numpy as np
+
+    if x.shape != y.shape:
+        values = dict.fromkeys(_METRICS, math.nan)
+        return OutputComparison(name=name, **values, non_finite=max(x.size, y.size))
+    device, truth = x.reshape(-1).astype(np.float64), y.reshape(-1).astype(np.float64)
+    with np.errstate(all="ignore"):
+        error = np.abs(device - truth)
+        relative = np.where(np.abs(truth) > EPSILON, np.abs(device / truth - 1), 0.0)
+        return OutputComparison(
+            name=name,
+            cosine_similarity=1.0 if x.size == 1 else cosine_similarity(device, truth),
+            max_absolute_error=_of(np.max, error),
+            accumulated_relative_error=float(relative.sum()),
+            relative_euclidean_distance=relative_euclidean_distance(device, truth),
+            kullback_leibler_divergence=kullback_leibler_divergence(device, truth),
+            mean_absolute_error=_of(np.mean, error),
+            root_mean_square_error=_of(np.mean, error**2) ** 0.5,
+            max_relative_error=_of(np.max, relative),
+            mean_relative_error=_of(np.mean, relative),
+            non_finite=int(np.count_nonzero(~np.isfinite(device) & np.isfinite(truth))),
+        )
+
+
+_METRICS = [name for name in OutputComparison.model_fields if name not in {"name", "non_finite"}]
+
+
+def _of(reduce: Any, values: "NDArray[np.float64]") -> float:  # noqa: ANN401  (a numpy reduction)
+    """A reduction as a float; 0 for no elements, of which no two differ."""
+    return float(reduce(values)) if values.size else 0.0
+
+
+def cosine_similarity(x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> float:
+    """Sum of x/|x| times y/|y|, at most 1. Two zero tensors are alike (1); one zero tensor has no direction (NaN).
+
+    msaccucmp calls a tensor zero when the root of its norm is within epsilon.
+    """
+    import numpy as np
+
+    norms = float(np.linalg.norm(x)), float(np.linalg.norm(y))
+    if norms[0] <= EPSILON and norms[1] < EPSILON:
+        return 1.0
+    if min(norms) ** 0.5 <= EPSILON:
+        return math.nan
+    with np.errstate(all="ignore"):
+        cosine = float(((x / norms[0]) * (y / norms[1])).sum())
+    return cosine if math.isnan(cosine) else min(cosine, 1.0)
+
+
+def relative_euclidean_distance(x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> float:
+    """sqrt(sum (x-y)^2 / sum y^2); 0 when y is all zero, as msaccucmp has it."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        truth = float((y**2).sum())
+        if truth**0.5 <= EPSILON:
+            return 0.0
+        return float(np.sqrt(((x - y) ** 2).sum() / truth))
+
+
+def kullback_leibler_divergence(x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> float:
+    """Sum of p ln(p/q): p from x, q from y, each scaled to [0, 1], floored at float32's eps and divided by its sum."""
+    import numpy as np
+
+    if not x.size:
+        return 0.0
+    with np.errstate(all="ignore"):
+        p, q = _shares(x), _shares(y)
+        divergence = float((p * np.log(p / q)).sum())
+    return 0.0 if abs(divergence) < EPSILON else divergence
+
+
+def _shares(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    import numpy as np
+
+    low, high = values.min(), values.max()
+    scaled = (values - low) / (high - low) if high != low else values
+    floored = np.maximum(scaled, KLD_FLOOR)
+    return floored / floored.sum()  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """Sums over one layer: squares of x, y and x-y, the largest |x-y|, and the counts of `LayerComparison`."""
+
+    xx: float
+    yy: float
+    dd: float
+    largest: float
+    overflow: int
+    underflow: int
+    elements: int
+
+    @property
+    def cosine_similarity(self) -> float:
+        """From 1 - cos = (|x-y|^2 - (|x|-|y|)^2) / 2|x||y|, which loses no digits when x is close to y."""
+        if self.elements == 1:
+            return 1.0
+        x, y = math.sqrt(self.xx), math.sqrt(self.yy)
+        if x <= EPSILON and y < EPSILON:
+            return 1.0
+        if min(x, y) ** 0.5 <= EPSILON or not math.isfinite(x * y):
+            return math.nan
+        return min(1.0, 1.0 - (self.dd - (x - y) ** 2) / (2 * x * y))
+
+    @property
+    def relative_euclidean_distance(self) -> float:
+        """As `relative_euclidean_distance`, from the sums."""
+        return distance(self.dd, self.yy)
+
+
+def distance(dd: float, yy: float) -> float:
+    """sqrt(dd / yy); 0 when y is all zero, NaN when y is not finite."""
+    if math.sqrt(yy) <= EPSILON:
+        return 0.0
+    return math.sqrt(dd / yy) if math.isfinite(yy) else math.nan
+
+
+class Gatherer:
+    """Gathers statistics in buffers of its own; one per thread."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._floats = np.empty(CHUNK, np.float32)
+        self._small = np.empty(CHUNK, np.bool_)
+        self._nonzero = np.empty(CHUNK, np.bool_)
+
+    def layer(self, x: "NDArray[Any]", y: "NDArray[Any]", smallest: float) -> LayerStatistics:
+        """Statistics of two tensors of one shape; `smallest` is the smallest normal number of what x is held in.
+
+        FP32 tensors are summed in FP32 within a chunk and in double precision over chunks; whatever is not finite, too
+        large for that, or of another type is summed in double precision.
+        """
+        import numpy as np
+
+        flat_x, flat_y = x.reshape(-1), y.reshape(-1)
+        if flat_x.dtype != np.float32 or flat_y.dtype != np.float32:
+            return _slow(flat_x, flat_y, smallest)
+        xx = yy = dd = largest = 0.0
+        underflow = 0
+        with np.errstate(all="ignore"):
+            for start in range(0, flat_x.size, CHUNK):
+                a, b = flat_x[start : start + CHUNK], flat_y[start : start + CHUNK]
+                d = np.subtract(a, b, out=self._floats[: a.size])
+                dd += float(np.dot(d, d))
+                largest = max(largest, float(d.max()), -float(d.min()))
+                xx += float(np.dot(a, a))
+                yy += float(np.dot(b, b))
+                underflow += self._underflow(a, b, smallest)
+        if not math.isfinite(xx + yy + dd) or min(xx, yy) < VANISHING:
+            return _slow(flat_x, flat_y, smallest)
+        return LayerStatistics(xx, yy, dd, largest, 0, underflow, flat_x.size)
+
+    def _underflow(self, x: "Floats", y: "Floats", smallest: float) -> int:
+        """Elements that are non-zero in y and zero or subnormal in x."""
+        import numpy as np
+
+        magnitude = np.abs(x, out=self._floats[: x.size])
+        small = np.less(magnitude, np.float32(smallest), out=self._small[: x.size])
+        count = int(np.count_nonzero(small))
+        if count == 0:
+            return 0
+        if count < x.size // 64:
+            return int(np.count_nonzero(y[np.flatnonzero(small)]))
+        nonzero = np.not_equal(y, np.float32(0), out=self._nonzero[: x.size])
+        return int(np.count_nonzero(np.logical_and(small, nonzero, out=small)))
+
+    def own_distance(self, x: "NDArray[Any]", y: "NDArray[Any]", *, sample: bool) -> float:
+        """The relative Euclidean distance of two tensors of one shape; `sample` looks at blocks of large ones."""
+        import numpy as np
+
+        flat_x, flat_y = x.reshape(-1), y.reshape(-1)
+        if flat_x.dtype != np.float32 or flat_y.dtype != np.float32:
+            return _slow(flat_x, flat_y, 0.0).relative_euclidean_distance
+        if sample and flat_x.size > SAMPLE_ABOVE:
+            rows = flat_x.size // SAMPLE_EVERY * SAMPLE_EVERY
+            flat_x, flat_y = (
+                v[:rows].reshape(-1, SAMPLE_EVERY)[:, :SAMPLE_BLOCK].reshape(-1) for v in (flat_x, flat_y)
+            )
+        yy = dd = 0.0
+        with np.errstate(all="ignore"):
+            for start in range(0, flat_x.size, CHUNK):
+                a, b = flat_x[start : start + CHUNK], flat_y[start : start + CHUNK]
+                d = np.subtract(a, b, out=self._floats[: a.size])
+                dd += float(np.dot(d, d))
+                yy += float(np.dot(b, b))
+        if not math.isfinite(yy + dd) or yy < VANISHING:
+            return _slow(flat_x, flat_y, 0.0).relative_euclidean_distance
+        return distance(dd, yy)
+
+
+def _slow(x: "NDArray[Any]", y: "NDArray[Any]", smallest: float) -> LayerStatistics:
+    """The statistics in double precision, for tensors of any type with any values."""
+    import numpy as np
+
+    if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
+        same = x.size == y.size and bool(np.all(x == y))
+        return LayerStatistics(1.0, 1.0, 0.0 if same else math.nan, 0.0 if same else math.nan, 0, 0, x.size)
+    with np.errstate(all="ignore"):
+        a, b = x.astype(np.float64), y.astype(np.float64)
+        d = a - b
+        finite = np.isfinite(b)
+        floating = x.dtype.kind == "f"
+        return LayerStatistics(
+            xx=float(a @ a),
+            yy=float(b @ b),
+            dd=float(d @ d),
+            largest=_of(np.max, np.abs(d)),
+            overflow=int(np.count_nonzero(finite & ~np.isfinite(a))),
+            underflow=int(np.count_nonzero((np.abs(a) < smallest) & (b != 0))) if floating else 0,
+            elements=x.size,
+        )

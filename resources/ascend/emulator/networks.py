@@ -1,0 +1,160 @@
+"""Three networks in one graph: FP32, the device, and each node of the device on FP32 inputs.
+
+Here belongs the graph that a comparison runs: for every node its FP32 self, its device copy on device tensors, and its
+*own* copy on FP32 tensors rounded as the device would take them. What does not differ is computed once and shared. Not
+here: running it (`compare.py`), cutting it (`segments.py`).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resources.ascend.emulator.lower import float_tensors, marker, rounds
+from resources.ascend.emulator.op_names import EXACT
+from resources.ascend.emulator.precision import Arithmetic, DType, arithmetic
+from resources.ascend.emulator.rounding import Emitter
+from resources.ascend.emulator.sampling import Sample, sample_of
+from resources.ascend.emulator.widen import widened
+from resources.onnx_graph import Graph, Node, view
+
+if TYPE_CHECKING:
+    import onnx
+
+    from resources.ascend.options import CompileOptions
+
+
+@dataclass(frozen=True)
+class Weight:
+    """How an initializer of the combined graph is made: `source` rounded to `dtype`, every `step`-th of `axis` kept."""
+
+    source: str
+    dtype: DType = "float32"
+    axis: int = 0
+    step: int = 1
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node: where its first output stands in each network.
+
+    `own` is None when the node rounds nothing, so that its own error is zero. `sample` says which of the outputs `own`
+    holds; `exact` that its own error is the rounding of its result and nothing else.
+    """
+
+    node: Node
+    made: Arithmetic
+    reference: str
+    device: str
+    own: str | None
+    sample: Sample | None
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The combined graph. `parts[i]` are the nodes that ONNX node i needs beyond what earlier nodes left."""
+
+    model: "onnx.ModelProto"
+    graph: Graph
+    parts: "tuple[tuple[onnx.NodeProto, ...], ...]"
+    layers: tuple[Layer, ...]
+    weights: dict[str, Weight]
+    outputs: dict[str, str]
+    """Each model output -> its tensor in the device network."""
+
+
+def build(model: "onnx.ModelProto", options: "CompileOptions", *, sampled: bool) -> Networks:
+    """The combined graph of a checked model with inferred shapes.
+
+    With `sampled`, own copies of large cube operators compute some of their output channels only. Raises `ValueError`
+    for an unknown SoC version.
+    """
+    graph = view(model)
+    builder = _Builder(graph, widened(model), sampled=sampled)
+    decided = arithmetic(graph, options)
+    for node, proto, made in zip(graph.nodes, builder.model.graph.node, decided, strict=True):
+        builder.add(node, proto, made)
+    return builder.networks()
+
+
+class _Builder:
+    def __init__(self, graph: Graph, model: "onnx.ModelProto", *, sampled: bool) -> None:
+        self.graph = graph
+        self.model = model
+        self.sampled = sampled
+        self.mark = marker(graph)
+        self.initializers = {w.name: w for w in model.graph.initializer}
+        self.emitter = Emitter(float_tensors(graph), self.initializers, self.mark)
+        self.device: dict[str, str] = {}
+        self.weights: dict[str, Weight] = {name: Weight(name) for name in self.initializers}
+        self.parts: list[tuple[onnx.NodeProto, ...]] = []
+        self.layers: list[Layer] = []
+
+    def read(self, name: str) -> str:
+        """The device's tensor for an ONNX tensor; the FP32 one where they are the same."""
+        return self.device.get(name, name)
+
+    def add(self, node: Node, proto: "onnx.NodeProto", made: Arithmetic) -> None:
+        before = len(self.emitter.nodes)
+        self.emitter.nodes.append(proto)
+        touched = rounds(made) or any(self.read(name) != name for name in captured(proto))
+        own: str | None = None
+        sample: Sample | None = None
+        first = next((name for name in node.outputs if name), "")
+        if touched:
+            inputs = self.emitter.inputs(proto, made, self.read)
+            self.emitter.compute(proto, made, inputs, self._device_name, self.read)
+            if rounds(made):
+                own, sample = self._own(proto, made, inputs, first)
+            self.device.update({name: self._device_name(name) for name in node.outputs if name})
+        self.parts.append(tuple(self.emitter.nodes[before:]))
+        exact = proto.op_type in EXACT and made.inputs == made.output
+        self.layers.append(Layer(node, made, first, self.read(first), own, sample, exact))
+
+    def _device_name(self, name: str) -> str:
+        return f"{name}{self.mark}device"
+
+    def _own_name(self, name: str) -> str:
+        return f"{name}{self.mark}own"
+
+    def _own(
+        self, proto: "onnx.NodeProto", made: Arithmetic, device_inputs: list[str], first: str
+    ) -> tuple[str, Sample | None]:
+        """The tensor with the node's result from FP32 inputs."""
+        if proto.op_type in EXACT and made.inputs == made.output and first in self.emitter.floats:
+            return self.emitter.rounded(first, made.output), None
+        inputs = self.emitter.inputs(proto, made, lambda name: name)
+        if inputs == device_inputs:
+            return self._device_name(first), None
+        sample = sample_of(proto, self.initializers) if self.sampled else None
+        if sample is not None:
+            inputs = [self._thinned(name, sample, position) for position, name in enumerate(inputs)]
+        self.emitter.compute(proto, made, inputs, self._own_name, lambda name: name)
+        return self._own_name(first), sample
+
+    def _thinned(self, name: str, sample: Sample, position: int) -> str:
+        """The weight `name` with the sampled output channels only."""
+        axis = sample.axes.get(position)
+        if axis is None:
+            return name
+        source, dtype = self.emitter.twins.get(name, (name, "float32"))
+        thin = f"{name}{self.mark}every{sample.step}"
+        self.weights[thin] = Weight(source, dtype, axis, sample.step)
+        return thin
+
+    def networks(self) -> Networks:
+        twins = {twin: Weight(source, dtype) for twin, (source, dtype) in self.emitter.twins.items()}
+        return Networks(
+            model=self.model,
+            graph=self.graph,
+            parts=tuple(self.parts),
+            layers=tuple(self.layers),
+            weights=self.weights | twins,
+            outputs={name: self.read(name) for name in self.graph.outputs},
+        )
+
+
+def captured(proto: "onnx.NodeProto") -> set[str]:
+    """Every tensor that a node reads, also from within its subgraphs."""
+    from resources.ascend.emulator.lower import read_names
+
+    return read_names([proto])

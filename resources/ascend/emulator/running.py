@@ -1,0 +1,220 @@
+"""Running one segment, and measuring its layers.
+
+Here belongs the edge of a comparison: sessions over shared weights, feeds, threads that gather statistics. Not here:
+the order of segments and the judgement (`compare.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
+
+from resources.ascend.emulator import infer
+from resources.ascend.emulator.metrics import SMALLEST_NORMAL, Gatherer, LayerStatistics
+from resources.ascend.emulator.networks import Layer, Networks, Weight
+from resources.ascend.emulator.rounding import NUMBER, rounded_array
+from resources.ascend.emulator.segments import Segment
+from resources.ascend.toolchain import LayerComparison
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    import onnxruntime
+    from numpy.typing import NDArray
+
+_SHARED_ABOVE = 1024
+"""Bytes above which a weight is shared with ONNX Runtime instead of copied into the graph."""
+
+_THREADED_ABOVE = 1 << 20
+"""Elements above which statistics are worth several threads."""
+
+_FP32_SMALLEST = 2.0**-126
+
+
+def feeds(networks: Networks, inputs: "Mapping[str, NDArray[Any]]") -> "dict[str, NDArray[Any]]":
+    """The inputs, judged and widened to FP32. Raises `ValueError` that names a wrong one."""
+    import numpy as np
+    from onnx import helper
+
+    graph = networks.graph
+    tensors = [graph.tensors[name] for name in graph.inputs]
+    infer.check_inputs(
+        {t.name: (helper.tensor_dtype_to_np_dtype(t.dtype).name, t.shape or ()) for t in tensors},
+        inputs,
+    )
+    narrow = NUMBER.values()
+    return {t.name: inputs[t.name].astype(np.float32) if t.dtype in narrow else inputs[t.name] for t in tensors}
+
+
+class Runner:
+    """Runs segments of one combined graph. With `keep` sessions stay open for the next inputs."""
+
+    def __init__(self, networks: Networks, *, keep: bool) -> None:
+        self._networks = networks
+        self._initializers = {w.name: w for w in networks.model.graph.initializer}
+        self._keep = keep
+        self._sessions: dict[tuple[int, int], onnxruntime.InferenceSession] = {}
+
+    def run(self, segment: Segment, live: "Mapping[str, NDArray[Any]]") -> "dict[str, NDArray[Any]]":
+        """The segment's fetched tensors, from the live tensors before it."""
+        given = {name: live[name] for name in segment.feeds}
+        session = self._sessions.get(segment.bounds)
+        if session is None:
+            session = self._open(segment, given)
+            if self._keep:
+                self._sessions[segment.bounds] = session
+        return infer.run_session(session, segment.fetches, given)
+
+    def _open(self, segment: Segment, given: "Mapping[str, NDArray[Any]]") -> "onnxruntime.InferenceSession":
+        import onnx
+        import onnxruntime
+        from onnx import helper, numpy_helper
+
+        model = onnx.ModelProto()
+        model.ir_version = self._networks.model.ir_version
+        model.opset_import.extend(self._networks.model.opset_import)
+        model.functions.extend(self._networks.model.functions)
+        model.graph.name = "compare"
+        model.graph.node.extend(segment.nodes)
+        for name, array in given.items():
+            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+            model.graph.input.append(helper.make_tensor_value_info(name, kind, array.shape))
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in segment.fetches)
+        shared: dict[str, NDArray[Any]] = {}
+        for name, array in self._weights(segment.weights):
+            if array.dtype == "float32" and array.nbytes > _SHARED_ABOVE:
+                shared[name] = array
+                model.graph.initializer.append(_declared(name, array.shape))
+            else:
+                model.graph.initializer.append(numpy_helper.from_array(array, name))
+        options = infer.session_options(arena=self._keep)
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in shared.values()]
+        options.add_external_initializers(list(shared), values)
+        return infer.open_session(infer.serialized(model), options)
+
+    def _weights(self, names: Sequence[str]) -> "list[tuple[str, NDArray[Any]]]":
+        """Each weight's array; an initializer is read, and rounded, once for all that derive from it."""
+        from onnx import numpy_helper
+
+        read: dict[str, NDArray[Any]] = {}
+        made: dict[Weight, NDArray[Any]] = {}
+        arrays = []
+        for name in names:
+            weight = self._networks.weights[name]
+            if weight.source not in read:
+                read[weight.source] = numpy_helper.to_array(self._initializers[weight.source])
+            arrays.append((name, _made(weight, read[weight.source], made)))
+        return arrays
+
+
+def _made(weight: Weight, source: "NDArray[Any]", made: "dict[Weight, NDArray[Any]]") -> "NDArray[Any]":
+    import numpy as np
+
+    if weight.dtype not in NUMBER and weight.step == 1:
+        return source
+    whole = Weight(weight.source, weight.dtype)
+    if weight.dtype in NUMBER and whole not in made:
+        made[whole] = rounded_array(source, weight.dtype).astype(np.float32)
+    rounded = made.get(whole, source)
+    if weight.step == 1:
+        return rounded
+    index = [slice(None)] * rounded.ndim
+    index[weight.axis] = slice(None, None, weight.step)
+    return np.ascontiguousarray(rounded[tuple(index)])
+
+
+def _declared(name: str, shape: tuple[int, ...]) -> "onnx.TensorProto":
+    """A float initializer whose data the session gets from memory."""
+    import onnx
+
+    tensor = onnx.TensorProto(name=name, data_type=onnx.TensorProto.FLOAT, dims=shape)
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    location = tensor.external_data.add()
+    location.key, location.value = "location", "memory"
+    return tensor
+
+
+class Meter:
+    """Measures layers, on several threads where it pays."""
+
+    def __init__(self) -> None:
+        self._gatherers = [Gatherer() for _ in range(infer.threads())]
+
+    def measure(
+        self, pool: Executor, layers: Sequence[Layer], tensors: "Mapping[str, NDArray[Any]]", *, sampled: bool
+    ) -> list[LayerComparison]:
+        """Figures for each layer, in order; with `sampled`, pure rounding errors of large tensors from blocks."""
+        sizes = [tensors[layer.reference].size if _is_array(tensors[layer.reference]) else 0 for layer in layers]
+        order = sorted(range(len(layers)), key=sizes.__getitem__, reverse=True)
+        workers = len(self._gatherers) if sum(sizes) > _THREADED_ABOVE else 1
+        shares = [order[start::workers] for start in range(workers)]
+
+        def work(gatherer: Gatherer, share: list[int]) -> list[tuple[int, LayerComparison]]:
+            return [(index, _measured(gatherer, layers[index], tensors, sampled=sampled)) for index in share]
+
+        parts = pool.map(work, self._gatherers, shares) if workers > 1 else [work(self._gatherers[0], order)]
+        return [figures for _, figures in sorted((pair for part in parts for pair in part), key=lambda pair: pair[0])]
+
+
+def _measured(
+    gatherer: Gatherer, layer: Layer, tensors: "Mapping[str, NDArray[Any]]", *, sampled: bool
+) -> LayerComparison:
+    x, y = tensors[layer.device], tensors[layer.reference]
+    smallest = SMALLEST_NORMAL.get(layer.made.output, _FP32_SMALLEST)
+    statistics = gatherer.layer(x, y, smallest) if _comparable(x, y) else _INCOMPARABLE
+    return LayerComparison(
+        index=layer.node.index,
+        node=layer.node.name,
+        op=layer.node.op,
+        dtype=layer.made.dtype,
+        cosine_similarity=statistics.cosine_similarity,
+        max_absolute_error=statistics.largest,
+        relative_euclidean_distance=statistics.relative_euclidean_distance,
+        overflow=statistics.overflow,
+        underflow=statistics.underflow,
+        local_error=_own_error(gatherer, layer, tensors, sampled=sampled),
+    )
+
+
+_NAN = float("nan")
+_INCOMPARABLE = LayerStatistics(xx=_NAN, yy=_NAN, dd=_NAN, largest=_NAN, overflow=0, underflow=0, elements=0)
+"""Tensors of different shapes, which data-dependent operators such as NonZero make, and values that are no tensors."""
+
+
+def _own_error(gatherer: Gatherer, layer: Layer, tensors: "Mapping[str, NDArray[Any]]", *, sampled: bool) -> float:
+    if layer.own is None:
+        return 0.0
+    own, y = tensors[layer.own], tensors[layer.reference]
+    if layer.sample is not None:
+        index = [slice(None)] * y.ndim
+        index[layer.sample.axis] = slice(None, None, layer.sample.step)
+        y = y[tuple(index)]
+    if not _comparable(own, y):
+        return _NAN
+    return gatherer.own_distance(own, y, sample=sampled and layer.exact)
+
+
+def _is_array(value: object) -> bool:
+    import numpy as np
+
+    return isinstance(value, np.ndarray)
+
+
+def _comparable(x: object, y: object) -> bool:
+    import numpy as np
+
+    return isinstance(x, np.ndarray) and isinstance(y, np.ndarray) and x.shape == y.shape
+
+
+def float_inputs(
+    networks: Networks, layer: Layer, known: "Mapping[str, NDArray[Any]]"
+) -> "dict[str, NDArray[np.float32]]":
+    """A node's FP32 inputs by ONNX name, weights included, as far as they are at hand."""
+    from onnx import numpy_helper
+
+    initializers = {w.name: w for w in networks.model.graph.initializer if w.name in layer.node.inputs}
+    found = {}
+    for name in layer.node.inputs:
+        array = known.get(name) if name not in initializers else numpy_helper.to_array(initializers[name])
+        if array is not None and array.dtype == "float32":
+            found[name] = array
+    return found
