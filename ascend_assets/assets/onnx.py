@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ascend_assets import evaluation
+from ascend_assets.records import OnnxRecord, SourceRecord
 from ascend_assets.spec import Input, ModelSpec, PythonSource
-from resources import onnx_files, process
+from ascend_assets.stage import Order, Tools
+from resources import onnx_files, process, tarball
 from resources.onnx_copy import copy_whole
 from resources.onnx_files import Signature, TensorType
 
@@ -44,6 +46,20 @@ class Exported:
     onnx: Path
     signature: Signature
     evaluation: Path | None
+
+
+def make(tools: Tools, key: str, _order: Order, *, source: SourceRecord, spec: ModelSpec) -> OnnxRecord:
+    """Export the candidate's frozen files. Raises `EntryFailed` or `BadExport`."""
+    with tools.scratch() as scratch:
+        folder = tarball.unpack(tools.blobs.path(source.archive), scratch / spec.name)
+        exported = export(spec, folder, scratch / "exported", on_line=tools.say)
+        return OnnxRecord(
+            key=key,
+            made_from={"source": source.data_version},
+            file=tools.keep(exported.onnx, f"{spec.name}.onnx"),
+            signature=exported.signature,
+            evaluation=tools.keep(exported.evaluation, EVALUATION_FILE) if exported.evaluation else None,
+        )
 
 
 def export(spec: ModelSpec, folder: Path, output: Path, *, on_line: Callable[[str], None] | None = None) -> Exported:
