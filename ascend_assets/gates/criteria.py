@@ -166,8 +166,9 @@ _PRECISION = (
         "overflow_layers",
         "<=",
         "layers",
-        "Layers with an element that is finite in FP32 and not on the device (FP16 ends at 65504).",
-        "CANN's guide to localising overflow: keep such an operator in FP32 (keep_dtype).",
+        "Layers with an element that is finite in FP32 and not on the device (FP16 ends at 65504), whether or not the "
+        "outputs show it on these inputs. An attention mask of -1e9 counts: -1e4 masks as well.",
+        "CANN's development guide: an operator beyond 65504 in FP32 is kept in FP32 (keep_dtype) or its scale is changed.",
         _NONE,
     ),
     Criterion(

@@ -44,14 +44,12 @@ def judge(record: PrecisionRecord, policy: Policy) -> tuple[Verdict, ...]:
     origin = weakest(record.origin, record.comparison.origin, record.toolchain.origin)
     case = Case(policy, origin, record.made_from.get("om", ""), record.target)
     what = f"on {record.inputs} inputs, {counted(record.samples, 'sample')}"
-    if record.inputs == "random":
-        what += "; random inputs need not reach the ranges that real ones do"
     view = _View(case, record.comparison, what)
     return (
         *(view.output(name) for name in OUTPUT_METRICS),
         view.non_finite(),
         view.layers("overflow_layers", overflowing, "overflow", _overflow),
-        view.layers("underflow_layers", underflowing, "lose their result to underflow", _underflow),
+        view.layers("underflow_layers", underflowing, "underflow that spoils the result", _underflow),
         _task(case, record.task_metric),
     )
 
@@ -112,7 +110,9 @@ class _View:
         value = worst(values, sense)
         # NaN is not equal to itself, so the culprit is found by what `worst` would say of it alone.
         culprit = next(o for o, v in zip(outputs, values, strict=True) if v == value or math.isnan(v))
-        why = f"{value:.6g} {_of(culprit, len(outputs))}, {self.what}"
+        # A cosine differs from 1 in its last digits only.
+        shown = f"{value:.8g}" if name == "cosine_similarity" else f"{value:.4g}"
+        why = f"{shown} {_of(culprit, len(outputs))}, {self.what}"
         verdict = self.case.judge(name, value, why)
         if verdict:
             return verdict
@@ -133,18 +133,20 @@ class _View:
         self,
         name: str,
         select: Callable[[Comparison], tuple[LayerComparison, ...]],
-        verb: str,
+        event: str,
         sentence: Callable[[LayerComparison], str],
     ) -> Verdict:
         layers = self.comparison.layers
         if not layers:
             return self.case.not_judged(name, "the comparison has no layer")
         found = select(self.comparison)
-        why = f"{len(found)} of {counted(len(layers), 'layer')} {verb}, {self.what}"
+        why = f"{event} in {len(found)} of {counted(len(layers), 'layer')}, {self.what}"
         if found:
             why += f": {listing([sentence(layer) for layer in found])}{self.blame()}"
         elif name == "underflow_layers":
             why += self.near_misses()
+        if "random" in self.what and not found:
+            why += "; random inputs need not reach the ranges that real ones do"
         return self.case.judge(name, len(found), why)
 
     def blame(self) -> str:
@@ -155,9 +157,11 @@ class _View:
 
     def near_misses(self) -> str:
         touched = sum(layer.underflow > 0 for layer in self.comparison.layers)
-        small = [f"{s.what} {s.value:.3g} in {clipped(s.node, 80)}" for s in self.comparison.small_constants]
+        small = [f"{s.value:.3g} in {clipped(s.node, 80)}" for s in self.comparison.small_constants]
         text = f"; tiny values round in {counted(touched, 'layer')} without harm" if touched else ""
-        return text + (f"; constants below FP16's normal range, without harm here: {listing(small)}" if small else "")
+        return text + (
+            f"; constants below FP16's normal range, without harm here: {listing(small, shown=3)}" if small else ""
+        )
 
 
 def _of(output: OutputComparison, outputs: int) -> str:

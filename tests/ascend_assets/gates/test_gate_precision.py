@@ -120,8 +120,10 @@ def test_a_model_can_give_its_own_limit() -> None:
 
 
 def test_random_inputs_are_told() -> None:
-    assert "random inputs need not reach" in judge(record(inputs="random"))["cosine_similarity"].why
-    assert "random" not in judge(record())["cosine_similarity"].why
+    verdicts = judge(record(inputs="random"))
+    assert "on random inputs, 8 samples" in verdicts["cosine_similarity"].why
+    assert "need not reach the ranges" in verdicts["overflow_layers"].why
+    assert not any("random" in verdict.why for verdict in judge(record()).values())
 
 
 def test_elements_that_are_not_finite_are_summed_over_outputs() -> None:
@@ -136,7 +138,7 @@ def test_one_overflowing_layer_is_refused_by_name() -> None:
     found = compared(layers=(layer(0), layer(1, node="/mask/Mul", op="Mul", overflow=7)))["overflow_layers"]
     assert found.value == 1
     assert not found.passed
-    assert "1 of 2 layers overflow" in found.why
+    assert "overflow in 1 of 2 layers" in found.why
     assert "/mask/Mul (Mul): 7 elements" in found.why
 
 
@@ -187,7 +189,7 @@ def test_an_epsilon_that_vanishes_with_effect_counts() -> None:
 def test_an_epsilon_that_vanishes_without_effect_is_only_mentioned() -> None:
     found = with_epsilon(0.0003)
     assert found.passed
-    assert "epsilon 1e-05 in /norm/LN" in found.why
+    assert "without harm here: 1e-05 in /norm/LN" in found.why
 
 
 @pytest.mark.parametrize("name", [*gate.OUTPUT_METRICS, "non_finite_outputs"])
