@@ -35,9 +35,6 @@ class Soc(BaseModel):
     cores: int
     vector_units: int
     clock_hz: float
-    l0a_bytes: int
-    l0b_bytes: int
-    l1_bytes: int
     l2_bytes: int
     l2_rate: float
     ddr_rate: float
@@ -83,9 +80,6 @@ def _soc(row: dict[str, str], memory: dict[str, str]) -> Soc:
         # separate vector cores can only take whole vector tasks and are left out.
         vector_units=max(cores, vectors),
         clock_hz=clock,
-        l0a_bytes=int(row["l0_a_size"]),
-        l0b_bytes=int(row["l0_b_size"]),
-        l1_bytes=int(row["l1_size"]),
         l2_bytes=int(row["l2_size_bytes"]),
         l2_rate=float(row["l2_rate"]) * cores * clock,
         ddr_rate=float(memory["bandwidth_gb_s"]) * 1e9,

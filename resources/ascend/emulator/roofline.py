@@ -33,9 +33,10 @@ FP32_CUBE_SLOWER = 4.0
 class Coefficients(BaseModel):
     """The global, fitted numbers; nothing here is about one model.
 
-    `cube`, `vector`, `l2`, `ddr`: share of the peak rate that is reached. `resident`: share of L2 that activations
-    can keep. `strided`: how many times slower a move in small pieces is. `overhead_s`: seconds from one kernel's end
-    to the next one's work. `fixed_s`: seconds per inference outside the kernels.
+    `cube`, `vector`, `l2`, `ddr`: share of the peak rate that is reached. `resident`: share of L2 that activations can
+    keep. `spill`: share of a too large activation that goes to memory all the same. `strided`: how many times slower a
+    move in small pieces is. `overhead_s`: seconds from one kernel's end to the next one's work. `fixed_s`: seconds per
+    inference outside the kernels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
