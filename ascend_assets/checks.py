@@ -64,7 +64,7 @@ def _gate(spec: ModelSpec, stage: Stage) -> dg.AssetChecksDefinition:
         description=f"Judges {'/'.join(stage.asset)}.",
     )
     def _judge(context: dg.AssetCheckExecutionContext, record: Record) -> Iterator[dg.AssetCheckResult]:
-        candidate = history.candidate(context.instance, context.run_id, key_of(spec, "source"))
+        candidate = history.candidate(context.instance, context.run.run_id, key_of(spec, "source"))
         for verdict in verdicts(spec, record, context.resources.store):
             yield result(verdict, stage.asset, candidate)
 

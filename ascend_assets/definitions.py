@@ -44,9 +44,9 @@ def build_defs(
     )
 
 
-def default_resources() -> dict[str, Any]:
-    """Resources of the local profile."""
-    store = Warehouse()
+def default_resources(store: Warehouse | None = None) -> dict[str, Any]:
+    """Resources of the local profile, with another store if one is given."""
+    store = store or Warehouse()
     return {
         "store": store,
         "records": RecordIOManager(store=store),

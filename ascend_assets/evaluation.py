@@ -7,7 +7,7 @@ what runs the model (the toolchain), or whether a drop is small enough (`gates/p
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ascend_assets.records import TaskMetric
 from ascend_assets.spec import Input
@@ -49,6 +49,20 @@ class EvaluationData:
     def samples(self) -> int:
         """How many samples there are."""
         return len(self.labels)
+
+
+class Named(Protocol):
+    """An input, as far as samples of it go. `dtype` as numpy spells it."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the graph."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """Its element type."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +129,7 @@ def batches(data: EvaluationData, batch: int) -> Iterator[Batch]:
 
 def samples_for_comparison(
     data: EvaluationData | None,
-    inputs: Sequence[Input],
+    inputs: "Sequence[Named]",
     shapes: Mapping[str, Sequence[int]],
     *,
     seed: int = 0,

@@ -5,7 +5,7 @@ Not here: checks (`checks.py`), or what a stage does.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -72,22 +72,23 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
         "io_manager_key": "records",
         "check_specs": checks.own_specs(spec, stage),
     }
+    decorate: Callable[[Callable[..., Iterator[object]]], dg.AssetsDefinition] = dg.asset(**common)
     if stage.name == "source":
 
-        @dg.asset(**common)
+        @decorate
         def _source(context: dg.AssetExecutionContext, config: SourceConfig) -> Iterator[object]:
             yield from _run(context, spec, stage, Order(commit=config.commit, candidate=config.candidate), {})
 
         return _source
     if stage.name in {"release", "deployment"}:
 
-        @dg.asset(**common)
+        @decorate
         def _recorded(context: dg.AssetExecutionContext, config: LedgerConfig, **records: Record) -> Iterator[object]:
             yield from _run(context, spec, stage, Order(actor=config.actor, reason=config.reason), records)
 
         return _recorded
 
-    @dg.asset(**common)
+    @decorate
     def _asset(context: dg.AssetExecutionContext, **records: Record) -> Iterator[object]:
         yield from _run(context, spec, stage, Order(), records)
 
@@ -160,10 +161,10 @@ def _candidate(context: dg.AssetExecutionContext, spec: ModelSpec, record: Recor
     if isinstance(record, SourceRecord):
         # The run is named for its candidate as soon as that is known, so that a list of runs can be read.
         context.instance.add_run_tags(
-            context.run_id, {history.CANDIDATE_TAG: record.candidate, history.MODEL_TAG: spec.name}
+            context.run.run_id, {history.CANDIDATE_TAG: record.candidate, history.MODEL_TAG: spec.name}
         )
         return record.candidate
-    return history.candidate(context.instance, context.run_id, key_of(spec, "source"))
+    return history.candidate(context.instance, context.run.run_id, key_of(spec, "source"))
 
 
 def _refused(
@@ -174,7 +175,7 @@ def _refused(
     records: Mapping[str, Record],
 ) -> Iterator[object]:
     """The compiler's refusal as the conversion gate's verdict: there is no artefact to materialise."""
-    candidate = history.candidate(context.instance, context.run_id, key_of(spec, "source"))
+    candidate = history.candidate(context.instance, context.run.run_id, key_of(spec, "source"))
     identity = tools_of(context.resources).toolchain.describe()
     subject = records["onnx"].data_version
     verdict = conversion.refused(refusal, toolchain=identity, subject=subject, target=stage.asset[1])

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -62,6 +63,16 @@ def author(repo: Path, commit: str) -> str:
     lines = run(repo, "cat-file", "commit", _full(commit)).decode(errors="replace").splitlines()
     line = next((line for line in lines if line.startswith("author ")), "author unknown <> 0 +0000")
     return line.removeprefix("author ").rsplit(" ", 2)[0]
+
+
+def committed_at(repo: Path, commit: str) -> datetime:
+    """When a commit was made, in UTC. A committer whose clock says nonsense gives the epoch."""
+    lines = run(repo, "cat-file", "commit", _full(commit)).decode(errors="replace").splitlines()
+    line = next((line for line in lines if line.startswith("committer ")), "committer unknown <> 0 +0000")
+    try:
+        return datetime.fromtimestamp(int(line.rsplit(" ", 2)[1]), UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def is_dirty(repo: Path) -> bool:

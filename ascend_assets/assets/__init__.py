@@ -1,1 +1,1 @@
-"""WHAT is built: one module per stage, each a plain function from artefacts to artefacts, in the order of a candidate's walk."""
+"""WHAT is built: one module per stage, each a plain function from artefacts to artefacts."""

@@ -3,3 +3,57 @@
 Here belongs running both sides on the same inputs. Not here: how layers are compared (`resources/ascend`), or what is
 close enough (`gates/precision.py`).
 """
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ascend_assets import evaluation
+from ascend_assets.records import OmRecord, OnnxRecord, PrecisionRecord, TaskMetric
+from ascend_assets.spec import ModelSpec, Target
+from ascend_assets.stage import Order, Tools
+from resources.ascend.emulator.infer import reference as fp32
+from resources.ascend.options import CompileOptions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Tensors = Mapping[str, NDArray[Any]]
+
+
+def make(
+    tools: Tools, key: str, _order: Order, *, onnx: OnnxRecord, om: OmRecord, spec: ModelSpec, target: Target
+) -> PrecisionRecord:
+    """Compare every layer on one batch, and the task metric on all evaluation data."""
+    data = evaluation.load(tools.blobs.path(onnx.evaluation), spec.inputs) if onnx.evaluation else None
+    inputs = evaluation.samples_for_comparison(data, spec.inputs, shapes(om.info.options))
+    model, compiled = tools.blobs.path(onnx.file), tools.blobs.path(om.file)
+    comparison = tools.toolchain.compare(compiled, target.soc_version, model, inputs)
+    return PrecisionRecord(
+        key=key,
+        made_from={"onnx": onnx.data_version, "om": om.data_version},
+        target=target.key,
+        origin=comparison.origin,
+        toolchain=tools.toolchain.describe(),
+        comparison=comparison,
+        task_metric=_task_metric(tools, onnx, om, spec, target) if data is not None else None,
+        inputs="random" if data is None else "evaluation",
+        samples=target.batch,
+    )
+
+
+def shapes(options: CompileOptions) -> dict[str, tuple[int, ...]]:
+    """The shapes that one batch has: the compiled ones, an open dimension at its first gear."""
+    return {name: tuple(dims) for name, dims in options.input_shape.items()}
+
+
+def _task_metric(tools: Tools, onnx: OnnxRecord, om: OmRecord, spec: ModelSpec, target: Target) -> TaskMetric | None:
+    if spec.evaluation is None or onnx.evaluation is None:
+        return None
+    reference = fp32(tools.blobs.path(onnx.file))
+    compiled = tools.blobs.path(om.file)
+
+    def device(inputs: "Tensors") -> "dict[str, NDArray[Any]]":
+        return tools.toolchain.infer(compiled, target.soc_version, inputs)
+
+    data = evaluation.load(tools.blobs.path(onnx.evaluation), spec.inputs)
+    return evaluation.task_metric(reference.run, device, data, spec.evaluation.metric, batch=target.batch)

@@ -61,7 +61,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, wrap: int | 
     for index, header in enumerate(headers):
         grid.add_column(header, overflow="fold", no_wrap=index != wrap, ratio=1 if index == wrap else None)
     for row in rows:
-        grid.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
+        grid.add_row(*(Text(clean(cell)) for cell in row))
     Console(width=width, highlight=False).print(grid)
 
 

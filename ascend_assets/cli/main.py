@@ -6,6 +6,7 @@ so that `ascend --help` and `ascend preflight` start at once.
 
 import os
 import sys
+import warnings
 
 import click
 
@@ -39,6 +40,8 @@ cli.add_command(init.init)
 
 def main() -> None:
     """Run the command line. One line on stderr says what went wrong and what to do; no traceback unless asked for."""
+    # Dagster warns of its own preview interfaces; a person at a terminal can do nothing about it.
+    warnings.filterwarnings("ignore", module=r"dagster(\..*)?")
     traceback = "--traceback" in sys.argv[1:]
     try:
         code = cli.main(standalone_mode=False)

@@ -3,6 +3,7 @@
 Here belongs gathering that after a run. Not here: printing (`run.py`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def _because(failed: list[Verdict], ended: Ended) -> str:
     return "; ".join(f"{step}: {text}" for step, text in ended.errors.items()) or "the run failed; see Dagster's UI"
 
 
-def _page(work: Session, records: dict[str, Record], verdicts: tuple[Verdict, ...]) -> Path | None:
+def _page(work: Session, records: Mapping[str, Record], verdicts: tuple[Verdict, ...]) -> Path | None:
     made = records.get("dossier")
     folder = work.home.state / "dossiers"
     tools = work.tools()

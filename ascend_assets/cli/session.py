@@ -5,29 +5,25 @@ Here belong opening what a run needs and reading how it ended. Not here: printin
 
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Dagster warns of its own preview interfaces at import; a person at a terminal can do nothing about it.
-warnings.filterwarnings("ignore", category=UserWarning, module="dagster")
+import dagster as dg
 
-import dagster as dg  # noqa: E402 - after the filter
-
-from ascend_assets import graph, history, models  # noqa: E402
-from ascend_assets.cli.console import Unusable  # noqa: E402
-from ascend_assets.codec import AnyRecord, read_record  # noqa: E402
-from ascend_assets.definitions import build_defs  # noqa: E402
-from ascend_assets.spec import ModelSpec  # noqa: E402
-from ascend_assets.stage import AssetKey, Tools  # noqa: E402
-from ascend_assets.walk import key_of, stages  # noqa: E402
-from resources import git  # noqa: E402
-from resources.configurable import AscendToolchain, Project, Warehouse  # noqa: E402
-from resources.home import PROJECT, Home, prepare  # noqa: E402
-from resources.locks import model_lock  # noqa: E402
+from ascend_assets import graph, history, models
+from ascend_assets.cli.console import Unusable
+from ascend_assets.codec import AnyRecord, read_record
+from ascend_assets.definitions import build_defs
+from ascend_assets.spec import ModelSpec
+from ascend_assets.stage import AssetKey, Tools
+from ascend_assets.walk import key_of, stages
+from resources import git, tarball
+from resources.configurable import AscendToolchain, Project, Warehouse
+from resources.home import PROJECT, Home, prepare
+from resources.locks import model_lock
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -124,8 +120,8 @@ def _spec_at(commit: str, model: str) -> ModelSpec:
     """The model's definition as it was at a commit: a candidate is judged by its own file."""
     with tempfile.TemporaryDirectory(prefix="ascend-") as scratch:
         folder = Path(scratch) / model
-        archive = git.archive(PROJECT, commit, (models.DEFS / model).relative_to(PROJECT))
-        git.unpack(archive, folder)
+        archive = git.archive(PROJECT, commit, models.DEFS / model, Path(scratch) / "source.tar")
+        tarball.unpack(archive, folder)
         return models.load(folder)
 
 

@@ -24,7 +24,7 @@ def profiles(
     return {e.name: _profile(registry, ledger, blobs, e.name, spec, record) for e in ENVIRONMENTS}
 
 
-def _profile(  # noqa: PLR0913 - three stores and what is looked for in them
+def _profile(
     registry: Registry, ledger: Ledger, blobs: Blobs, environment: str, spec: ModelSpec, record: BenchmarkRecord
 ) -> Profile | None:
     for entry in reversed(ledger.history(environment, spec.name)):

@@ -1,0 +1,124 @@
+"""With a failed, stale or missing gate no release is possible: by a click, by `dg launch` or by the command line."""
+
+import dagster as dg
+import pytest
+from sandbox import Checkout, Sandbox, git
+from tiny import write_tiny
+
+from ascend_assets import checks
+from ascend_assets.walk import stages
+
+OM = "tiny/Ascend310P3/om"
+PRECISION = "tiny/Ascend310P3/precision"
+
+
+def why(result: dg.ExecuteInProcessResult) -> str:
+    assert not result.success
+    return "\n".join(str(e.step_failure_data.error_display_string) for e in result.all_events if e.is_step_failure)
+
+
+def released(sandbox: Sandbox) -> list[str]:
+    return [release.version for release in sandbox.store.registry().releases("tiny")]
+
+
+def test_a_failed_gate_stops_a_release_that_is_clicked_later(sandbox: Sandbox) -> None:
+    sandbox.run()
+    write_tiny(sandbox.model, seed=1, scale=1e6)
+    sandbox.commit()
+    assert not sandbox.run().success
+    assert "failed" in why(sandbox.materialise("tiny/release"))
+    assert released(sandbox) == ["1.0.0"]
+
+
+def test_a_gate_that_was_never_evaluated_stops_a_release(sandbox: Sandbox) -> None:
+    keys = ["/".join(stage.asset) for stage in stages(sandbox.spec)[:-2]]
+    assert sandbox.materialise(*keys, checks=False).success
+    assert "never evaluated" in why(sandbox.materialise("tiny/release"))
+    assert released(sandbox) == []
+
+
+def test_an_artefact_made_again_without_its_gate_stops_a_release(sandbox: Sandbox) -> None:
+    keys = ["/".join(stage.asset) for stage in stages(sandbox.spec)[:-2]]
+    assert sandbox.materialise(*keys).success
+    assert sandbox.materialise(PRECISION, checks=False).success
+    assert "stale" in why(sandbox.materialise("tiny/release"))
+    assert released(sandbox) == []
+
+
+def test_a_forged_evaluation_is_not_believed(sandbox: Sandbox) -> None:
+    """Dagster's report endpoint takes a passed check from anybody; the evidence is judged again all the same."""
+    write_tiny(sandbox.model, scale=1e6)
+    sandbox.commit()
+    sandbox.run()
+    assert sandbox.materialise("tiny/dossier").success is False or released(sandbox) == []
+    for stage in stages(sandbox.spec):
+        for name in checks.ON_STAGE.get(stage.name, ()):
+            sandbox.instance.report_runless_asset_event(
+                dg.AssetCheckEvaluation(
+                    asset_key=dg.AssetKey(list(stage.asset)),
+                    check_name=name,
+                    passed=True,
+                    metadata={},
+                    target_materialization_data=None,
+                    blocking=True,
+                )
+            )
+    sandbox.materialise("tiny/Ascend310P3/benchmark", "tiny/dossier", checks=False)
+    assert "overflow_layers" in why(sandbox.materialise("tiny/release")) or released(sandbox) == []
+    assert released(sandbox) == []
+
+
+def test_interleaved_candidates_are_refused_as_a_mixture(sandbox: Sandbox) -> None:
+    sandbox.run()
+    write_tiny(sandbox.model, seed=1)
+    sandbox.commit()
+    # The second candidate gets as far as its om; then somebody makes the dossier and the release of what is there.
+    assert sandbox.materialise("tiny/source", "tiny/onnx", "tiny/lint", OM).success
+    result = sandbox.materialise("tiny/dossier")
+    chain = next(e for e in result.get_asset_check_evaluations() if e.check_name == "chain")
+    assert not chain.passed
+    assert "was made from" in (chain.description or "")
+    assert why(sandbox.materialise("tiny/release"))
+    assert released(sandbox) == ["1.0.0"]
+
+
+def test_the_regate_job_judges_again_and_releases(sandbox: Sandbox) -> None:
+    keys = ["/".join(stage.asset) for stage in stages(sandbox.spec)[:-2]]
+    assert sandbox.materialise(*keys, checks=False).success
+    assert sandbox.run("tiny_regate").success
+    assert released(sandbox) == ["1.0.0"]
+
+
+def test_a_deployment_of_a_release_that_does_not_admit_it_is_refused(sandbox: Sandbox) -> None:
+    from ascend_assets.assets import deployment
+    from ascend_assets.records import ReleaseRecord
+    from ascend_assets.stage import Order
+
+    sandbox.run()
+    release = sandbox.store.registry().latest("tiny")
+    assert release is not None
+    record = ReleaseRecord(
+        key="k",
+        made_from={},
+        model="tiny",
+        version="1.0.0",
+        candidate=release.candidate,
+        release_digest=release.digest,
+    )
+    with pytest.raises(deployment.NotAdmitted, match="may not enter staging"):
+        deployment.make(sandbox.tools(), "k", Order(actor="ada"), environment="staging", release=record)
+
+
+def test_dg_launch_and_the_command_line_refuse_what_the_gates_refused(checkout: Checkout) -> None:
+    write_tiny(checkout.root / "ascend_assets" / "defs" / "tiny", scale=1e6)
+    git(checkout.root, "commit", "-qam", "overflows")
+    ran = checkout.ascend("run", "tiny")
+    assert ran.returncode == 1, ran.stderr
+    assert "overflow_layers" in ran.stdout
+    assert len(ran.stderr.splitlines()[-1]) < 1000
+    released = checkout.ascend("release", "tiny")
+    assert released.returncode in (1, 2), released.stderr
+    launched = checkout.run("dg", "launch", "--assets", "tiny/release")
+    assert launched.returncode != 0
+    listed = checkout.ascend("model", "list", "tiny", "--json")
+    assert '"releases": []' in listed.stdout
