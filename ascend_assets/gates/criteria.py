@@ -168,7 +168,7 @@ _PRECISION = (
         "layers",
         "Layers with an element that is finite in FP32 and not on the device (FP16 ends at 65504), whether or not the "
         "outputs show it on these inputs. An attention mask of -1e9 counts: -1e4 masks as well.",
-        "CANN's development guide: an operator beyond 65504 in FP32 is kept in FP32 (keep_dtype) or its scale is changed.",
+        "CANN's development guide: an operator whose FP32 result passes 65504 is kept in FP32 (keep_dtype).",
         _NONE,
     ),
     Criterion(

@@ -20,6 +20,7 @@ from ascend_assets.records import (
     SourceRecord,
 )
 from ascend_assets.spec import ModelSpec
+from resources.ascend.emulator.registration import canonical_soc
 from resources.ascend.toolchain import ToolchainIdentity
 
 CRITERIA_NAMES: tuple[str, ...] = ("chain", "provenance", "clean_tree")
@@ -122,7 +123,10 @@ def _departures(spec: ModelSpec, source: SourceRecord, targets: Mapping[str, Evi
         yield f"{name} is no target of {spec.name}"
     for name in sorted(targets.keys() & declared.keys()):
         om = targets[name][0]
-        if om.info.options != declared[name].options(spec.inputs):
+        asked = declared[name].options(spec.inputs)
+        # Ascend910 is Ascend910A to CANN, and what was compiled may say so.
+        renamed = asked.model_copy(update={"soc_version": canonical_soc(asked.soc_version)})
+        if om.info.options not in (asked, renamed):
             yield f"{name}/om was compiled with other options than defs.yaml asks for"
 
 

@@ -149,6 +149,16 @@ def test_options_that_defs_yaml_does_not_ask_for_are_refused() -> None:
     assert found.why == f"{TARGET}/om was compiled with other options than defs.yaml asks for"
 
 
+def test_an_om_that_names_its_soc_as_cann_does_is_what_defs_yaml_asks_for() -> None:
+    alias = spec(targets=[{"soc_version": "Ascend910", "batch": 8}])
+    first, exported, linted, targets = chain(alias)
+    compiled, precise, timed = targets["Ascend910"]
+    options = compiled.info.options.model_copy(update={"soc_version": "Ascend910A"})
+    renamed = compiled.model_copy(update={"info": compiled.info.model_copy(update={"options": options})})
+    timed = timed.model_copy(update={"profile": profile(soc_version="Ascend910A")})
+    assert bool(judge(first, exported, linted, {"Ascend910": (renamed, precise, timed)}, spec=alias)["chain"])
+
+
 def test_the_source_of_another_model_is_refused() -> None:
     assert "not 'digits'" in judge(*chain(MODEL, model="other"))["chain"].why
 
