@@ -7,7 +7,6 @@ structure read out for use (`onnx_graph`), or whether ATC takes the model.
 
 import os
 from pathlib import Path
-from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from resources.onnx_limits import (
@@ -25,6 +24,7 @@ from resources.onnx_signature import Signature, TensorType, signature
 from resources.onnx_structure import Finding, check, shown
 from resources.onnx_walk import tensors
 from resources.onnx_wire import scan
+from resources.regular_files import open_regular
 
 if TYPE_CHECKING:
     import onnx
@@ -41,6 +41,8 @@ __all__ = [
     "TensorType",
     "UnsafeOnnx",
     "checker_error",
+    "complete",
+    "external_files",
     "findings",
     "load",
     "parse",
@@ -80,24 +82,16 @@ def _pretends(head: bytes) -> str:
 
 def _read(path: Path, limits: OnnxLimits) -> bytes:
     try:
-        # O_NONBLOCK: opening a named pipe must not wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise NotOnnx(f"{path}: cannot be opened ({why}): give the path of an .onnx file") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not S_ISREG(status.st_mode):
-            raise NotOnnx(f"{path}: is no regular file: give the path of an .onnx file")
-        if status.st_size == 0:
-            raise NotOnnx(f"{path}: is empty: export or download it again")
-        if status.st_size > limits.file_bytes:
-            size = f"{status.st_size:,} bytes where {limits.file_bytes:,} is the limit"
-            raise UnsafeOnnx(f"{path}: has {size}: save the weights as external data")
-        try:
-            return file.read(limits.file_bytes + 1)
-        except OSError as error:
-            raise NotOnnx(f"{path}: cannot be read ({error.strerror})") from error
+        file, size = open_regular(path)
+        with file:
+            if size == 0:
+                raise NotOnnx(f"{path}: is empty: export or download it again")
+            if size > limits.file_bytes:
+                held = f"has {size:,} bytes where {limits.file_bytes:,} is the limit"
+                raise UnsafeOnnx(f"{path}: {held}: save the weights as external data")
+            return file.read(size)
+    except OSError as error:
+        raise NotOnnx(f"{path}: cannot be read ({error.strerror}): give the path of an .onnx file") from error
 
 
 def _decoded(data: bytes, limits: OnnxLimits) -> "onnx.ModelProto":
@@ -108,9 +102,9 @@ def _decoded(data: bytes, limits: OnnxLimits) -> "onnx.ModelProto":
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(data)
     except DecodeError as error:
-        raise NotOnnx("its bytes are no ONNX model: truncated or damaged; export or download it again") from error
+        raise NotOnnx("no ONNX model, or a damaged one: export or download it again") from error
     if not model.HasField("graph") or not (model.ir_version or model.opset_import):
-        raise NotOnnx("its bytes hold no ONNX graph: export or download it again")
+        raise NotOnnx("no ONNX model, for it holds no graph: export or download it again")
     if model.ir_version > onnx.IR_VERSION:
         newest = f"{onnx.IR_VERSION} is the newest that can be read"
         raise InvalidOnnx(f"it states IR version {model.ir_version:,}, {newest}: export it again with an older one")
@@ -140,13 +134,23 @@ def load(path: Path, *, limits: OnnxLimits = DEFAULT) -> "onnx.ModelProto":
     `UnsafeOnnx`, in one line that names the file, what is wrong and what to do. Never runs anything of the file.
     """
     model = parse(path, limits)
+    complete(model, path, limits)
+    return model
+
+
+def complete(model: "onnx.ModelProto", path: Path, limits: OnnxLimits = DEFAULT) -> None:
+    """The second half of `load`: check what `parse` read from `path` and bring external data in. Raises as `load`."""
     try:
         for finding in check(model, limits):
             _refuse(finding)
         _inline(model, path.parent, limits)
     except OnnxFileError as error:
         raise type(error)(f"{path}: {error}") from error
-    return model
+
+
+def external_files(model: "onnx.ModelProto", folder: Path) -> tuple[Path, ...]:
+    """The files that hold a parsed model's external data, sorted. Raises `OnnxFileError` where `load` would."""
+    return tuple(sorted({external(tensor, folder).path for _, tensor in tensors(model) if is_external(tensor)}))
 
 
 def _refuse(finding: Finding) -> None:

@@ -40,7 +40,7 @@ class OnnxLimits:
     file_bytes: int = 2**31 - 2**20
     fields: int = 1_500_000
     packed_bytes: int = 2**27
-    tensor_bytes: int = 2**34
+    tensor_bytes: int = 2**32
     nodes: int = 100_000
     name_chars: int = 4096
     rank: int = 32

@@ -8,16 +8,20 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from resources.onnx_folding import fold
 from resources.onnx_limits import DEFAULT, ShapeError
 from resources.onnx_structure import claimed_bytes, shown
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, ValueInfoProto
+    from onnx import ModelProto, TensorProto, ValueInfoProto
 
     Dims = Sequence[int]
 
 _KEPT_BYTES = 4096
 """Weights up to this size stay in a skeleton: shape inference reads the targets of Reshape, Slice and Resize."""
+_ROUNDS = 100
+"""Turns of inference and folding; a network needs one for each Reshape that depends on the one before."""
+
 _DIM = re.compile(r"-1|[1-9]\d{0,9}")
 _RANGE = re.compile(r"\d+~\d+")
 
@@ -135,11 +139,8 @@ def fixed_inputs(
     return shapes
 
 
-def skeleton(model: "ModelProto") -> "ModelProto":
-    """A copy of what shape inference and `onnx.checker` look at: large weights become inputs of their type and shape.
-
-    100 MB of ResNet-50 become 30 KB, so that both take milliseconds.
-    """
+def _bare(model: "ModelProto") -> "ModelProto":
+    """A copy of everything but weights."""
     import onnx
 
     copy = onnx.ModelProto(ir_version=model.ir_version, producer_name=model.producer_name)
@@ -152,13 +153,39 @@ def skeleton(model: "ModelProto") -> "ModelProto":
     graph.output.extend(model.graph.output)
     graph.value_info.extend(model.graph.value_info)
     graph.sparse_initializer.extend(model.graph.sparse_initializer)
+    return copy
+
+
+def _large(weight: "TensorProto") -> bool:
+    return claimed_bytes(weight.data_type, weight.dims) > _KEPT_BYTES
+
+
+def skeleton(model: "ModelProto") -> "ModelProto":
+    """A copy of what shape inference and `onnx.checker` look at: large weights become inputs of their type and shape.
+
+    100 MB of ResNet-50 become 30 KB, so that both take milliseconds.
+    """
+    import onnx
+
+    copy = _bare(model)
     listed = {value.name for value in model.graph.input}
     for weight in model.graph.initializer:
-        if claimed_bytes(weight.data_type, weight.dims) <= _KEPT_BYTES:
-            graph.initializer.append(weight)
+        if not _large(weight):
+            copy.graph.initializer.append(weight)
         elif weight.name not in listed:
             value = onnx.helper.make_tensor_value_info(weight.name, weight.data_type, list(weight.dims))
-            graph.input.append(value)
+            copy.graph.input.append(value)
+    return copy
+
+
+def without_weights(model: "ModelProto") -> "ModelProto":
+    """A copy whose large weights state their type and shape and hold no data: for counting, not for running."""
+    import onnx
+
+    copy = _bare(model)
+    for weight in model.graph.initializer:
+        bare = onnx.TensorProto(name=weight.name, data_type=weight.data_type, dims=weight.dims)
+        copy.graph.initializer.append(bare if _large(weight) else weight)
     return copy
 
 
@@ -182,12 +209,41 @@ def _set_shape(value: "ValueInfoProto", shape: "Dims") -> bool:
 def _inferred(model: "ModelProto") -> "ModelProto":
     import onnx
 
+    # Types are not checked and no data is propagated: onnx takes a one-element index for a zero (`onnx_folding`).
     errors = (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError, RuntimeError, MemoryError)
     try:
-        return onnx.shape_inference.infer_shapes(model, check_type=False, strict_mode=False, data_prop=True)
+        return onnx.shape_inference.infer_shapes(model, check_type=False, strict_mode=False, data_prop=False)
     except errors as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise ShapeError(f"the shapes inside the model contradict each other: {reason}; export it again") from error
+
+
+def _known(model: "ModelProto") -> dict[str, tuple[int, ...]]:
+    """Every value's dimensions, -1 for an unknown one; values of unknown rank are left out."""
+    found: dict[str, tuple[int, ...]] = {}
+    for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
+        dims = declared(value)
+        if dims is not None:
+            found[value.name] = tuple(-1 if dim is None else dim for dim in dims)
+    found.update({weight.name: tuple(weight.dims) for weight in model.graph.initializer})
+    return found
+
+
+def _settled(model: "ModelProto", shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether every value of the main graph has a static shape."""
+    made = (name for node in model.graph.node for name in node.output if name)
+    return all(name in shapes and min(shapes[name], default=0) >= 0 for name in made)
+
+
+def _followed(bones: "ModelProto") -> "ModelProto":
+    """Inference and folding in turns: a folded Reshape gives shapes that let the next one fold. Changes `bones`."""
+    known = _inferred(bones)
+    for _ in range(_ROUNDS):
+        shapes = _known(known)
+        if _settled(known, shapes) or not fold(bones, shapes):
+            break
+        known = _inferred(bones)
+    return known
 
 
 def _absurd(values: "Sequence[ValueInfoProto]") -> Iterator[str]:
@@ -217,7 +273,7 @@ def with_shapes(
         del bones.graph.value_info[:]
         for value in bones.graph.output:
             value.type.tensor_type.ClearField("shape")
-    known = _inferred(bones)
+    known = _followed(bones)
     for problem in _absurd((*known.graph.value_info, *known.graph.output)):
         raise ShapeError(problem)
     result = model

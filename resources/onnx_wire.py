@@ -18,6 +18,7 @@ _VARINT, _BYTES = 0, 2
 _FIXED = {1: 8, 5: 4}
 """Wire type -> bytes."""
 _PACKED_VARINT = "packed varints"
+_TEXT = "text"
 _VARINT_BYTES = 10
 _MORE = 0x80
 """The bit that says that a varint goes on."""
@@ -25,7 +26,7 @@ _MORE = 0x80
 
 @cache
 def _schemas() -> dict[str, "Schema"]:
-    """Message name -> field number -> the message inside, or packed varints; other fields are not listed.
+    """Message name -> field number -> the message inside, packed varints or text; other fields are not listed.
 
     Read from the descriptors of the installed onnx package, so that it knows every field the parser knows.
     """
@@ -44,8 +45,14 @@ def _schemas() -> dict[str, "Schema"]:
                 todo.append(field.message_type)
             elif field.type in {field.TYPE_INT32, field.TYPE_INT64, field.TYPE_UINT64, field.TYPE_ENUM}:
                 fields[field.number] = _PACKED_VARINT
+            elif field.type == field.TYPE_STRING:
+                fields[field.number] = _TEXT
         schemas[message.full_name] = fields
     return schemas
+
+
+def _broken(what: str) -> NotOnnx:
+    return NotOnnx(f"no ONNX model, or a damaged one ({what}): export or download it again")
 
 
 def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
@@ -60,16 +67,14 @@ def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << (7 * index)
         if byte < _MORE:
             return value, at + index + 1
-    raise NotOnnx(f"byte {at} breaks off inside a number")
+    raise _broken(f"byte {at} breaks off inside a number")
 
 
 def _length(data: bytes, at: int, end: int) -> tuple[int, int]:
     """Start and end of a length-delimited field whose length stands at `at`."""
     length, start = _varint(data, at, end)
     if length > end - start:
-        raise NotOnnx(
-            f"a field at byte {at} claims {length:,} bytes where {end - start:,} are left: truncated or damaged"
-        )
+        raise _broken(f"a field at byte {at} claims {length:,} bytes where {end - start:,} are left")
     return start, start + length
 
 
@@ -78,10 +83,18 @@ def _after_number(data: bytes, at: int, end: int, kind: int) -> int:
     if kind == _VARINT:
         return _varint(data, at, end)[1]
     if kind not in _FIXED:
-        raise NotOnnx(f"byte {at - 1} starts no protobuf field")
+        raise _broken(f"byte {at - 1} starts no field")
     if at + _FIXED[kind] > end:
-        raise NotOnnx(f"byte {end} breaks off inside a number")
+        raise _broken(f"byte {end} breaks off inside a number")
     return at + _FIXED[kind]
+
+
+def _check_text(data: bytes, start: int, end: int) -> None:
+    """Text must be UTF-8: protobuf finds out only when the field is read, wherever that is."""
+    try:
+        data[start:end].decode()
+    except UnicodeDecodeError as error:
+        raise _broken(f"the text at byte {start} is not UTF-8") from error
 
 
 def scan(data: bytes, limits: OnnxLimits) -> int:
@@ -107,6 +120,8 @@ def scan(data: bytes, limits: OnnxLimits) -> int:
             inside = schema.get(tag >> 3)
             if inside == _PACKED_VARINT:
                 packed += at - start
+            elif inside == _TEXT:
+                _check_text(data, start, at)
             elif inside is not None:
                 stack.append((schemas[inside], start, at))
     if packed > limits.packed_bytes:

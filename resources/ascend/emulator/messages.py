@@ -136,8 +136,11 @@ def _error(items: Sequence[Diagnostic], generation: Generation, stamp: Stamp | N
     yield _head(first, first.message, generation, stamp)
     if first.cause:
         yield _one_line(f"{_INDENT}Possible Cause: {first.cause}")
-    if first.solution:
-        yield _one_line(f"{_INDENT}Solution: {first.solution}")
+    solutions = list(dict.fromkeys(item.solution for item in items if item.solution))
+    if len(solutions) > 1:
+        solutions = [" ".join(f"{number}. {text}" for number, text in enumerate(solutions, 1))]
+    for solution in solutions:
+        yield _one_line(f"{_INDENT}Solution: {solution}")
     rest = [*_more(first)]
     for item in items[1:]:
         rest += [item.message, *_more(item)]

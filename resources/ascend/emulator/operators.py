@@ -128,7 +128,7 @@ def _constants(case: _Case) -> tuple[set[str], set[str]]:
 
 
 def _resize(case: _Case) -> Iterator[Diagnostic]:
-    """Scales and sizes must be constant; some attributes are ignored with a warning (Resize's plugin and constraints)."""
+    """Scales and sizes must be constant; some attributes are ignored (Resize's documented constraints and plugin)."""
     literal, folded = _constants(case)
     for node in _of(case, "Resize", "Upsample"):
         targets = node.inputs[1:]
