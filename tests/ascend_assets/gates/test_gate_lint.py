@@ -63,6 +63,13 @@ def test_a_criterion_that_stands_twice_is_not_judged() -> None:
     assert "2 entries" in verdicts["opset"].why
 
 
+def test_a_value_of_what_was_not_judged_is_not_believed() -> None:
+    entries = [c for c in counts() if c.criterion != "cve_high"]
+    found = judge(*entries, LintCount(criterion="cve_high", judged=False, value=0, note="no tool"))["cve_high"]
+    assert not found.judged
+    assert not found.passed
+
+
 def test_judged_without_a_value_is_not_judged() -> None:
     entries = [c for c in counts() if c.criterion != "opset"]
     assert not judge(*entries, LintCount(criterion="opset", judged=True, value=None))["opset"].judged

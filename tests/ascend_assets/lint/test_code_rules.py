@@ -58,6 +58,7 @@ def test_a_suppression_comment_changes_nothing(tmp_path: Path, comment: str) -> 
     ("name", "content"),
     [
         ("ruff.toml", "exclude = ['*']\nlint.select = []\n"),
+        ("ruff.toml", "lint.per-file-ignores = {'*' = ['ALL']}\n"),
         (".ruff.toml", "exclude = ['*']\n"),
         ("pyproject.toml", "[tool.ruff]\nexclude = ['*']\n"),
         (".gitignore", "*\n"),
