@@ -67,12 +67,12 @@ def check_name(name: str) -> str:
 
 
 def decode(kind: type[AnyDocument], data: bytes, where: str) -> AnyDocument:
-    """Read a document strictly: known fields, no coercion, and exactly the bytes that it is encoded to.
+    """Read a document strictly: known fields, and exactly the bytes that it is encoded to, so nothing is coerced.
 
-    So a document's `digest` is the digest of the stored bytes. `where` names it in the message. Raises `BadDocument`.
+    A document's `digest` is therefore that of the stored bytes. `where` names it in the message. Raises `BadDocument`.
     """
     try:
-        document = kind.model_validate_json(data, strict=True)
+        document = kind.model_validate_json(data)
         encoded = document.encoded()
     except NotCanonical as error:
         raise BadDocument(f"{where}: {error}") from error

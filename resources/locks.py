@@ -11,7 +11,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,15 +71,14 @@ def model_lock(folder: Path, model: str, candidate: str = "") -> Iterator[None]:
     """
     path = folder / f"{check_name(model)}.lock"
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(path, wait=False) as descriptor:
-            _write_holder(descriptor, candidate)
-            try:
-                yield
-            finally:
-                os.ftruncate(descriptor, 0)
-    except BlockingIOError as error:
-        raise ModelBusy(model, _read_holder(path)) from error
+    with ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(locked(path, wait=False))
+        except BlockingIOError as error:
+            raise ModelBusy(model, _read_holder(path)) from error
+        stack.callback(os.ftruncate, descriptor, 0)
+        _write_holder(descriptor, candidate)
+        yield
 
 
 def _write_holder(descriptor: int, candidate: str) -> None:

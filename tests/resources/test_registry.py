@@ -1,0 +1,201 @@
+"""A release is published once, whole, and never changes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from races import dies_at_call, race
+from registry_samples import NOON, release
+
+from resources.registry import (
+    AlreadyReleased,
+    CorruptRelease,
+    MissingArtefacts,
+    NotReleased,
+    Registry,
+    release_key,
+)
+from resources.store import Blobs, FolderStore
+from resources.versions import Change, Contents, InvalidVersion, change, next_version
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def blobs(store: FolderStore) -> Blobs:
+    return Blobs(store)
+
+
+@pytest.fixture
+def registry(store: FolderStore) -> Registry:
+    return Registry(store)
+
+
+def rewrite(store: FolderStore, key: str, content: bytes) -> None:
+    path = store.local(key)
+    path.chmod(0o644)
+    path.write_bytes(content)
+
+
+def test_a_release_is_what_was_published(registry: Registry, blobs: Blobs) -> None:
+    published = release(blobs)
+    assert registry.publish(published) == published.digest
+    assert registry.get("digits", "1.0.0") == published
+    assert registry.get("digits", "1.0.0", digest=published.digest) == published
+    assert list(blobs.store.list("models/")) == ["models/digits/releases/1.0.0.json"]
+
+
+def test_not_a_number_in_a_verdict_survives(registry: Registry, blobs: Blobs) -> None:
+    published = release(blobs, verdicts=({"criterion": "drop", "value": float("nan")},))
+    registry.publish(published)
+    assert registry.get("digits", "1.0.0").verdicts == ({"criterion": "drop", "value": "NaN"},)
+    assert registry.get("digits", "1.0.0").digest == published.digest
+
+
+def test_publishing_the_same_again_changes_nothing(registry: Registry, blobs: Blobs) -> None:
+    """What a command does that was killed after it had published."""
+    assert registry.publish(release(blobs)) == registry.publish(release(blobs))
+
+
+def test_a_version_is_taken_once(registry: Registry, blobs: Blobs) -> None:
+    winner = release(blobs)
+    registry.publish(winner)
+    with pytest.raises(AlreadyReleased, match=r"20261120-1200-git-1a2b3c4d5e6f by Ada .*take the next") as refusal:
+        registry.publish(release(blobs, created_by="Bob"))
+    assert refusal.value.winner == winner
+    assert registry.get("digits", "1.0.0") == winner
+
+
+def test_of_sixteen_publishers_one_wins_and_the_others_are_told_who(registry: Registry, blobs: Blobs) -> None:
+    releases = [release(blobs, created_by=f"publisher {number}") for number in range(16)]
+    results = race(lambda me: registry.publish(releases[me]))
+    winner = registry.get("digits", "1.0.0")
+    assert results.count(winner.digest) == 1
+    assert sum(r.startswith("AlreadyReleased") and f"by {winner.created_by} at" in r for r in results) == 15
+
+
+def test_versions_are_listed_as_numbers(registry: Registry, blobs: Blobs) -> None:
+    for version in ("1.10.0", "1.9.0", "2.0.0", "1.2.0"):
+        registry.publish(release(blobs, version))
+    assert [r.version for r in registry.releases("digits")] == ["1.2.0", "1.9.0", "1.10.0", "2.0.0"]
+    latest = registry.latest("digits")
+    assert latest is not None
+    assert latest.version == "2.0.0"
+
+
+def test_a_model_without_releases(registry: Registry) -> None:
+    assert registry.latest("digits") is None
+    assert registry.releases("digits") == ()
+    with pytest.raises(NotReleased, match=r"no release 1\.0\.0; the newest are: none"):
+        registry.get("digits", "1.0.0")
+
+
+@pytest.mark.parametrize("lost", ["onnx", "om", "precision", "benchmark", "source", "dossier"])
+def test_nothing_is_published_that_is_not_all_there(registry: Registry, blobs: Blobs, lost: str) -> None:
+    whole = release(blobs)
+    target = whole.targets["Ascend310P3"]
+    digest = {
+        "onnx": whole.onnx.sha256,
+        "om": target.om.sha256,
+        "precision": target.precision,
+        "benchmark": target.benchmark,
+        "source": whole.source,
+        "dossier": whole.dossier,
+    }[lost]
+    blobs.path(digest).unlink()
+    with pytest.raises(MissingArtefacts, match=f"{digest}.*Run the candidate 20261120-1200-git"):
+        registry.publish(whole)
+    assert registry.latest("digits") is None
+
+
+def test_a_publisher_killed_anywhere_leaves_no_half_release(registry: Registry, blobs: Blobs) -> None:
+    whole = release(blobs)
+    point, left = 1, []
+    while dies_at_call(lambda: registry.publish(whole), point):
+        left.append(registry.releases("digits"))
+        assert registry.publish(whole) == whole.digest
+        assert registry.releases("digits") == (whole,)
+        blobs.store.local(release_key("digits", "1.0.0")).unlink()
+        point += 17
+    assert () in left
+    assert (whole,) in left
+    assert registry.publish(whole) == whole.digest
+    assert registry.releases("digits") == (whole,)
+
+
+def test_a_changed_manifest_is_told_from_the_one_that_was_deployed(
+    registry: Registry, store: FolderStore, blobs: Blobs
+) -> None:
+    deployed = release(blobs)
+    registry.publish(deployed)
+    forged = release(blobs, created_by="Mallory")
+    rewrite(store, release_key("digits", "1.0.0"), forged.encoded())
+    with pytest.raises(CorruptRelease, match=f"the ledger names {deployed.digest}"):
+        registry.get("digits", "1.0.0", digest=deployed.digest)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"not json", b"[" * 10_000])
+def test_a_damaged_manifest_is_never_handed_out(
+    registry: Registry, store: FolderStore, blobs: Blobs, content: bytes
+) -> None:
+    registry.publish(release(blobs))
+    rewrite(store, release_key("digits", "1.0.0"), content)
+    with pytest.raises(CorruptRelease, match=r"models/digits/releases/1\.0\.0\.json: .*Restore it"):
+        registry.get("digits", "1.0.0")
+
+
+def test_a_manifest_in_anothers_place_is_refused(registry: Registry, store: FolderStore, blobs: Blobs) -> None:
+    store.put_if_absent(release_key("digits", "1.1.0"), release(blobs, "1.0.0").encoded())
+    with pytest.raises(CorruptRelease, match=r"holds the manifest of digits 1\.0\.0"):
+        registry.get("digits", "1.1.0")
+
+
+def test_a_foreign_file_among_manifests_is_named(registry: Registry, store: FolderStore) -> None:
+    store.put_if_absent("models/digits/releases/1.0.json", b"{}")
+    with pytest.raises(CorruptRelease, match=r"releases/1\.0\.json is no manifest"):
+        registry.latest("digits")
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ({"version": "v1"}, "version"),
+        ({"model": "../x"}, "model"),
+        ({"candidate": "latest"}, "candidate"),
+        ({"commit": "1a2b"}, "commit"),
+        ({"targets": {}}, "targets"),
+        ({"onnx": {"sha256": "x", "size": 1, "name": "m"}}, "onnx.sha256"),
+        ({"created_at": NOON.replace(tzinfo=None)}, "created_at"),
+        ({"created_by": ""}, "created_by"),
+        ({"candidate": "20261120-1200-dirty-1a2b3c4d5e6f"}, "dirty is false"),
+        ({"sneaked": 1}, "sneaked"),
+    ],
+)
+def test_a_manifest_is_validated(blobs: Blobs, field: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        release(blobs, **field)
+
+
+def test_names_of_nothing_are_refused(registry: Registry) -> None:
+    with pytest.raises(InvalidVersion):
+        registry.get("digits", "../1.0.0")
+    with pytest.raises(ValueError, match="is no name"):
+        registry.get("../digits", "1.0.0")
+
+
+def test_a_release_knows_all_that_it_is_made_of(blobs: Blobs) -> None:
+    whole = release(blobs)
+    assert {f"blobs/sha256/{digest}" for digest in whole.blobs} == set(blobs.store.list())
+
+
+def test_a_releases_contents_decide_the_next_version(blobs: Blobs) -> None:
+    first = release(blobs)
+    assert next_version(first, release(blobs, created_by="Bob").contents) is None
+    assert str(next_version(first, release(blobs, om=b"recompiled").contents)) == "1.0.1"
+    assert str(next_version(first, release(blobs, weights=b"better").contents)) == "1.1.0"
+    other = Contents("another signature", first.onnx.sha256, {})
+    assert change(first.contents, other) is Change.MAJOR
