@@ -22,7 +22,7 @@ def number(value: float | None, digits: int = _SIGNIFICANT, *, fixed: bool = Fal
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else _signed(f"{value:+}".replace("inf", "∞").lstrip("+"))
     size = abs(value)
-    if value == int(value) and size < 1e9:  # noqa: PLR2004 - beyond a billion digits stop being read
+    if size == 0 or (not fixed and value == int(value) and size < 1e9):  # noqa: PLR2004 - beyond a billion digits stop being read
         return _signed(f"{int(value):,}")
     if size < 1e-3 or size >= 1e6:  # noqa: PLR2004 - outside, a row of zeros has to be counted
         mantissa, exponent = f"{value:.{max(1, digits - 2)}e}".split("e")
@@ -49,16 +49,18 @@ def with_unit(text: str, unit: str) -> str:
 
 
 def error(value: float) -> str:
-    """An error with three digits and its power of ten, so that a column of them can be compared by eye."""
+    """An error with three digits, and its power of ten where it is small, so that a column can be compared by eye."""
     if value == 0 or not math.isfinite(value):
         return number(value)
+    if 0.01 <= abs(value) < 1000:  # noqa: PLR2004 - no zeros to be counted
+        return _fixed(value)
     mantissa, exponent = f"{value:.2e}".split("e")
     return _signed(f"{mantissa}e{int(exponent)}")
 
 
 def cosine(value: float) -> str:
     """A cosine similarity to six decimals, cut and not rounded: 1.000000 is said only of what is no less."""
-    if not math.isfinite(value):
+    if not abs(value) <= 2:  # noqa: PLR2004 - NaN, or no cosine
         return number(value)
     return _signed(f"{math.floor(value * 1e6) / 1e6:.6f}")
 

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ascend_assets.dossier import views
 from ascend_assets.dossier.content import Content
@@ -21,6 +21,8 @@ from ascend_assets.dossier.views.head import head
 from ascend_assets.dossier.views.lint import findings
 from ascend_assets.dossier.views.origin import changed_verdicts, command, conversions, provenance
 from ascend_assets.dossier.views.verdicts import LEGEND, groups, unknowns
+
+_WHOLE = 20_000
 
 
 def render(content: Content) -> str:
@@ -70,9 +72,15 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     environment.filters["short"] = short
+    environment.filters["whole"] = _whole
     return environment
 
 
 def _shown(value: object) -> object:
-    """Every expression passes here: texts are cleaned, our own markup is not."""
-    return clean(value, 20_000) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Every expression passes here: texts are cleaned and bounded, our own markup is not."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _whole(value: str) -> Markup:
+    """A text of many lines, such as a log or a command, that the usual bound would cut."""
+    return escape(clean(value, _WHOLE))

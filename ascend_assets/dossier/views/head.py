@@ -8,12 +8,13 @@ import math
 from dataclasses import dataclass
 
 from ascend_assets.dossier import text
-from ascend_assets.dossier.admission import Admission, Statement, admissions, statements
+from ascend_assets.dossier.admission import Admission, Statement, admissions, standing, statements
 from ascend_assets.dossier.charts.intervals import score
 from ascend_assets.dossier.charts.precision import precision_spark
 from ascend_assets.dossier.charts.times import time_spark
 from ascend_assets.dossier.content import Content, TargetEvidence
 from ascend_assets.dossier.quantities import NOTHING, cosine, milliseconds, number, scaled, share
+from ascend_assets.environments import ENVIRONMENTS
 from resources.ascend.toolchain import Profile
 
 
@@ -62,12 +63,13 @@ class TargetRow:
 
 @dataclass(frozen=True)
 class Head:
-    """Everything above the first section."""
+    """Everything above the first section. `because`: why the gravest of what fails does; empty where nothing fails."""
 
     model: str
     candidate: str
     task: str
     statements: tuple[Statement, ...]
+    because: str
     banner: Banner
     dirty: bool
     environments: tuple[EnvironmentCard, ...]
@@ -89,8 +91,8 @@ _BANNERS = {
         "none",
         "No evidence",
         "无证据",
-        "Nothing ran on a device or an emulator: the candidate was stopped before.",
-        "候选在运行之前已被拦下，未产生任何证据。",
+        "Neither precision nor latency was taken: the candidate was stopped before.",
+        "候选已提前被拦下，没有精度与时延证据。",
     ),
 }
 
@@ -103,11 +105,19 @@ def head(content: Content) -> Head:
         candidate=content.candidate,
         task=content.spec.task,
         statements=statements(answers),
+        because=_because(content),
         banner=banner(content),
         dirty=content.source.dirty,
         environments=tuple(map(_card, answers)),
         targets=tuple(_row(content, target) for target in content.evidence),
     )
+
+
+def _because(content: Content) -> str:
+    failed = [v for v in content.verdicts if standing(v, ENVIRONMENTS[0]) == "fail"]
+    # A refusal by the compiler explains the rest; what a target shows says more than a finding in the code.
+    gravest = min(failed, key=lambda v: (v.criterion != "conversion_errors", not v.target), default=None)
+    return "" if gravest is None else text.clean(gravest.why, 320)
 
 
 def banner(content: Content) -> Banner:

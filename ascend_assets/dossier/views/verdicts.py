@@ -164,7 +164,7 @@ def _unknowns(content: Content) -> Iterator[Unknown]:
 
 def _unknown_of(target: TargetEvidence) -> Iterator[Unknown]:
     if target.missing:
-        yield Unknown(f"{target.key}: {prose(target.missing)}", "the stage left no record")
+        yield Unknown(f"{target.key}: {prose(target.missing)}", "the stage did not run, or left no record")
     record = target.precision
     if record and record.inputs == "random":
         yield Unknown(f"{target.key}: precision on real data", "layers were compared on random tensors")
