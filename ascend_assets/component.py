@@ -47,12 +47,6 @@ def model_definitions(spec: ModelSpec) -> dg.Definitions:
     last = dg.AssetSelection.assets(
         list(key_of(spec, "release")), *(list(s.asset) for s in walk if s.name == "deployment")
     )
-    separate = [
-        dg.AssetCheckKey(dg.AssetKey(list(stage.asset)), name)
-        for stage in walk
-        if stage.name in checks.ON_STAGE and stage.name not in checks.IN_STEP
-        for name in checks.ON_STAGE[stage.name]
-    ]
     tags = {history.MODEL_TAG: spec.name}
     return dg.Definitions(
         assets=assets,
@@ -66,9 +60,19 @@ def model_definitions(spec: ModelSpec) -> dg.Definitions:
             ),
             dg.define_asset_job(
                 f"{spec.name}_regate",
-                last | dg.AssetSelection.checks(*separate),
+                last | dg.AssetSelection.checks(*separate_checks(spec)),
                 tags=tags,
                 description=f"Judge the candidate of {spec.name} that is there again, and release it if it may pass.",
             ),
         ],
     )
+
+
+def separate_checks(spec: ModelSpec) -> list[dg.AssetCheckKey]:
+    """Checks that are steps of their own, and so can be evaluated again without making an asset."""
+    return [
+        dg.AssetCheckKey(dg.AssetKey(list(stage.asset)), name)
+        for stage in stages(spec)
+        if stage.name in checks.ON_STAGE and stage.name not in checks.IN_STEP
+        for name in checks.ON_STAGE[stage.name]
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import definitions, graph, models
+from ascend_assets import component, definitions, graph, models
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools
 from resources.configurable import AscendToolchain, Project, Warehouse
@@ -20,11 +20,12 @@ CODE = ("ascend_assets", "resources", "sensors", "deploy")
 FILES = ("pyproject.toml", "requirements.lock", "workspace.yaml", ".gitignore")
 
 
+GIT = shutil.which("git") or "git"
+
+
 def git(folder: Path, *arguments: str) -> str:
     identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
-    done = subprocess.run(
-        [shutil.which("git") or "git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([GIT, *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
@@ -65,16 +66,12 @@ class Sandbox:
 
     def materialise(self, *keys: str, checks: bool = True) -> dg.ExecuteInProcessResult:
         """What a click on Materialize does: these assets and, as the UI does by default, their checks."""
-        selection = dg.AssetSelection.assets(*(key.split("/") for key in keys))
+        selection: dg.AssetSelection = dg.AssetSelection.assets(*(key.split("/") for key in keys))
         if not checks:
-            selection = selection.without_checks()
-        own = self.definitions()
+            selection = selection - dg.AssetSelection.checks(*component.separate_checks(self.spec))
         job = dg.define_asset_job("clicked", selection)
-        return (
-            dg.Definitions.merge(own, dg.Definitions(jobs=[job]))
-            .resolve_job_def("clicked")
-            .execute_in_process(instance=self.instance, raise_on_error=False)
-        )
+        merged = dg.Definitions.merge(self.definitions(), dg.Definitions(jobs=[job]))
+        return merged.resolve_job_def("clicked").execute_in_process(instance=self.instance, raise_on_error=False)
 
     def tools(self) -> Tools:
         return graph.tools(self.store, AscendToolchain(), Project(folder=str(self.root)))
@@ -96,8 +93,8 @@ class Checkout:
             argv, cwd=self.root, env=self.env(env), capture_output=True, text=True, timeout=timeout, check=False
         )
 
-    def ascend(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, "-m", "ascend_assets.cli", *arguments, **env)
+    def ascend(self, *arguments: str, timeout: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "ascend_assets.cli", *arguments, timeout=timeout, **env)
 
     def env(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("ASCEND_", "DAGSTER_", "GIT_"))}

@@ -10,7 +10,7 @@ from tiny import write_tiny
 
 from ascend_assets import history
 from ascend_assets.codec import read_record
-from ascend_assets.records import DossierRecord, PrecisionRecord, SourceRecord
+from ascend_assets.records import DossierRecord, PrecisionRecord, Record, SourceRecord
 from ascend_assets.walk import stages
 
 
@@ -43,9 +43,11 @@ def test_every_materialisation_names_its_candidate_and_digest(sandbox: Sandbox) 
     assert len(made) == len(stages(sandbox.spec))
     candidates = {e.materialization.metadata[history.CANDIDATE].value for e in made}
     assert len(candidates) == 1
-    assert candidates.pop() == sandbox.instance.get_run_by_id(result.run_id).tags[history.CANDIDATE_TAG]
+    run = sandbox.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert candidates.pop() == run.tags[history.CANDIDATE_TAG]
     for event in made:
-        version = event.materialization.tags["dagster/data_version"]
+        version = (event.materialization.tags or {})["dagster/data_version"]
         assert event.materialization.metadata["sha256"].value == version
 
 
@@ -185,11 +187,15 @@ def test_emulated_evidence_admits_dev_alone(sandbox: Sandbox) -> None:
 def test_records_read_back_as_they_were_written(sandbox: Sandbox) -> None:
     result = sandbox.run()
     blobs = sandbox.store.blobs()
-    kinds = {"tiny/source": SourceRecord, "tiny/dossier": DossierRecord, "tiny/Ascend310P3/precision": PrecisionRecord}
+    kinds: dict[str, type[Record]] = {
+        "tiny/source": SourceRecord,
+        "tiny/dossier": DossierRecord,
+        "tiny/Ascend310P3/precision": PrecisionRecord,
+    }
     for key, kind in kinds.items():
         digest = str(metadata(result, key)["record"])
         record = read_record(blobs, digest)
-        assert isinstance(record, kind)
+        assert type(record) is kind
         assert record.digest == digest
 
 

@@ -5,7 +5,7 @@ import pytest
 from sandbox import Checkout, Sandbox, git
 from tiny import write_tiny
 
-from ascend_assets import checks
+from ascend_assets import checks, guard, history
 from ascend_assets.walk import stages
 
 OM = "tiny/Ascend310P3/om"
@@ -46,25 +46,28 @@ def test_an_artefact_made_again_without_its_gate_stops_a_release(sandbox: Sandbo
 
 
 def test_a_forged_evaluation_is_not_believed(sandbox: Sandbox) -> None:
-    """Dagster's report endpoint takes a passed check from anybody; the evidence is judged again all the same."""
+    """Dagster's report endpoint takes a passed check from anybody: the evidence is judged again all the same."""
     write_tiny(sandbox.model, scale=1e6)
     sandbox.commit()
-    sandbox.run()
-    assert sandbox.materialise("tiny/dossier").success is False or released(sandbox) == []
-    for stage in stages(sandbox.spec):
-        for name in checks.ON_STAGE.get(stage.name, ()):
-            sandbox.instance.report_runless_asset_event(
-                dg.AssetCheckEvaluation(
-                    asset_key=dg.AssetKey(list(stage.asset)),
-                    check_name=name,
-                    passed=True,
-                    metadata={},
-                    target_materialization_data=None,
-                    blocking=True,
-                )
+    keys = ["/".join(stage.asset) for stage in stages(sandbox.spec)[:-2]]
+    assert sandbox.materialise(*keys, checks=False).success
+    for asset, name in checks.check_keys(sandbox.spec):
+        made = history.latest(sandbox.instance, asset)
+        assert made is not None
+        sandbox.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey(list(asset)),
+                check_name=name,
+                passed=True,
+                metadata={},
+                target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+                    storage_id=made.storage_id, run_id=made.run_id, timestamp=made.timestamp
+                ),
+                blocking=True,
             )
-    sandbox.materialise("tiny/Ascend310P3/benchmark", "tiny/dossier", checks=False)
-    assert "overflow_layers" in why(sandbox.materialise("tiny/release")) or released(sandbox) == []
+        )
+    assert not guard.refusals(sandbox.instance, sandbox.spec, {})
+    assert "overflow_layers" in why(sandbox.materialise("tiny/release"))
     assert released(sandbox) == []
 
 
@@ -117,7 +120,7 @@ def test_dg_launch_and_the_command_line_refuse_what_the_gates_refused(checkout: 
     assert "overflow_layers" in ran.stdout
     assert len(ran.stderr.splitlines()[-1]) < 1000
     released = checkout.ascend("release", "tiny")
-    assert released.returncode in (1, 2), released.stderr
+    assert released.returncode == 1, released.stderr
     launched = checkout.run("dg", "launch", "--assets", "tiny/release")
     assert launched.returncode != 0
     listed = checkout.ascend("model", "list", "tiny", "--json")
