@@ -159,11 +159,12 @@ def samples_for_comparison(
 
 
 def _random(rng: "np.random.Generator", dtype: str, shape: tuple[int, ...]) -> "Array":
+    import numpy as np
+
     if dtype.startswith("float"):
-        return rng.standard_normal(shape).astype(dtype)
-    if dtype == "bool":
-        return rng.integers(0, 2, shape).astype(bool)
-    return rng.integers(0, 256 if dtype == "uint8" else 10, shape).astype(dtype)
+        return np.asarray(rng.standard_normal(shape), dtype=dtype)
+    top = {"bool": 2, "uint8": 256}.get(dtype, 10)
+    return np.asarray(rng.integers(0, top, shape), dtype=dtype)
 
 
 def score(metric: str, output: "Array", labels: "Array") -> "NDArray[np.float64]":

@@ -48,7 +48,7 @@ class NotWritten(AddError):
 
 
 @dataclass(frozen=True)
-class _Dimensions:
+class Declared:
     """An input as the graph states it; a text is an open dimension, by the name that `defs.yaml` gives it."""
 
     name: str
@@ -82,6 +82,8 @@ def add(
         defs.mkdir(parents=True, exist_ok=True)
         # Hidden, because Dagster loads every folder here but those.
         with tempfile.TemporaryDirectory(prefix=".adding-", dir=defs) as scratch:
+            # What a killed process leaves here must not make the working tree dirty.
+            (Path(scratch) / ".gitignore").write_text("*\n", encoding="utf-8")
             staged = Path(scratch) / name
             staged.mkdir()
             copy_whole(model, onnx, staged / MODEL_FILE)
@@ -118,7 +120,7 @@ def _exists(folder: Path) -> ModelExists:
     return ModelExists(f"{folder}: exists already: give another name, or remove that folder first")
 
 
-def _inputs(path: Path, model: "ModelProto") -> tuple[_Dimensions, ...]:
+def _inputs(path: Path, model: "ModelProto") -> tuple[Declared, ...]:
     weights = {weight.name for weight in model.graph.initializer}
     declared = {tensor.name: tensor for tensor in onnx_files.signature(model).inputs}
     inputs = tuple(
@@ -129,22 +131,22 @@ def _inputs(path: Path, model: "ModelProto") -> tuple[_Dimensions, ...]:
     return inputs
 
 
-def _input(path: Path, value: "ValueInfoProto", dtype: str) -> _Dimensions:
+def _input(path: Path, value: "ValueInfoProto", dtype: str) -> Declared:
     if dtype not in _DTYPES:
         raise UnusableModel(f"{path}: input {value.name!r} is of type {dtype}; allowed: {', '.join(_DTYPES)}")
     kind = value.type.tensor_type
     if not kind.HasField("shape"):
         raise UnusableModel(f"{path}: input {value.name!r} states no shape: export the model with its input shapes")
     shape = tuple(
-        dim.dim_value if dim.HasField("dim_value") else _dimension(axis, dim.dim_param)
+        dim.dim_value if dim.HasField("dim_value") else dimension(axis, dim.dim_param)
         for axis, dim in enumerate(kind.shape.dim)
     )
     if any(isinstance(dim, int) and dim < 1 for dim in shape):
         raise UnusableModel(f"{path}: input {value.name!r} has shape {list(shape)}: every dimension must be 1 or more")
-    return _Dimensions(value.name, dtype, shape)
+    return Declared(value.name, dtype, shape)
 
 
-def _dimension(axis: int, symbol: str) -> str:
+def dimension(axis: int, symbol: str) -> str:
     """The graph's own name where `defs.yaml` allows it; many exporters write things like `unk__12` or `?`."""
     name = re.sub(r"\W+", "_", symbol, flags=re.ASCII).strip("_").lower()
     if re.fullmatch(NAME, name) and not name.startswith("unk_"):
@@ -152,13 +154,13 @@ def _dimension(axis: int, symbol: str) -> str:
     return "batch" if axis == 0 else f"dim_{axis}"
 
 
-def render(name: str, task: str, inputs: Sequence[_Dimensions], soc: Sequence[str], owners: Sequence[str]) -> str:
+def render(name: str, task: str, inputs: Sequence[Declared], soc: Sequence[str], owners: Sequence[str]) -> str:
     """The text of `defs.yaml`: what is known as fields, what a person may add as comments."""
     return "\n".join(
         (
             f"type: {models.COMPONENT_TYPE}",
             "attributes:",
-            f"  name: {name}",
+            f"  name: {_scalar(name)}",
             f"  task: {_scalar(task)}",
             "  source:",
             f"    onnx: {MODEL_FILE}",
@@ -183,7 +185,7 @@ _REST = (
 )
 
 
-def _input_lines(inputs: Sequence[_Dimensions]) -> tuple[str, ...]:
+def _input_lines(inputs: Sequence[Declared]) -> tuple[str, ...]:
     return (
         "  # A dimension with a name is open; it becomes the target's batch unless its input_shape says otherwise.",
         "  inputs:",
@@ -193,13 +195,13 @@ def _input_lines(inputs: Sequence[_Dimensions]) -> tuple[str, ...]:
             for line in (
                 f"    - name: {_scalar(i.name)}",
                 f"      dtype: {i.dtype}",
-                f"      shape: [{', '.join(map(str, i.shape))}]",
+                f"      shape: [{', '.join(_scalar(d) if isinstance(d, str) else str(d) for d in i.shape)}]",
             )
         ),
     )
 
 
-def _target_lines(inputs: Sequence[_Dimensions], soc: Sequence[str]) -> tuple[str, ...]:
+def _target_lines(inputs: Sequence[Declared], soc: Sequence[str]) -> tuple[str, ...]:
     lines = [
         "  # precision_mode: force_fp16 is ATC's default; allow_mix_precision keeps sensitive operators in FP32.",
         "  targets:",
@@ -212,14 +214,14 @@ def _target_lines(inputs: Sequence[_Dimensions], soc: Sequence[str]) -> tuple[st
     return tuple(lines)
 
 
-def _batch(inputs: Sequence[_Dimensions]) -> int:
+def _batch(inputs: Sequence[Declared]) -> int:
     """The batch that is fixed in the graph: the size that all inputs share on axis 0; 1 where it is open."""
     first = {i.shape[0] if i.shape else 1 for i in inputs}
     size = first.pop()
     return size if not first and isinstance(size, int) and all(len(i.shape) > 1 for i in inputs) else 1
 
 
-def _shape_lines(inputs: Sequence[_Dimensions]) -> tuple[str, ...]:
+def _shape_lines(inputs: Sequence[Declared]) -> tuple[str, ...]:
     """Sizes for open dimensions that are no batch: ATC wants every one, and the graph has none to offer."""
     batch = next((i.shape[0] for i in inputs if i.shape and isinstance(i.shape[0], str)), None)
     others = {i.name: i.shape for i in inputs if any(isinstance(dim, str) and dim != batch for dim in i.shape)}

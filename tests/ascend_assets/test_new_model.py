@@ -1,5 +1,8 @@
 """`ascend add`: from an ONNX file to a model that loads; or nothing at all."""
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -213,6 +216,23 @@ def test_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(NotWritten, match="No space left on device"):
         added(tmp_path, image(tmp_path / "m.onnx"))
     assert list((tmp_path / "defs").iterdir()) == []
+
+
+def test_killed_process_leaves_no_model_and_a_clean_tree(tmp_path: Path) -> None:
+    source = image(tmp_path / "m.onnx")
+    defs = tmp_path / "project" / "defs"
+    dying = f"""
+import os, pathlib, signal
+from ascend_assets import new_model
+new_model._sync = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
+new_model.add(pathlib.Path({str(source)!r}), name="net", soc=["Ascend310P3"], defs=pathlib.Path({str(defs)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", dying], check=False, timeout=60).returncode == -signal.SIGKILL
+    assert models.folders(defs) == ()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path / "project", check=True)
+    status = ["git", "status", "--porcelain"]
+    assert subprocess.run(status, cwd=tmp_path / "project", check=True, capture_output=True).stdout == b""
+    assert models.load(add(source, name="net", soc=["Ascend310P3"], defs=defs)).name == "net"
 
 
 def test_defs_that_is_a_file(tmp_path: Path) -> None:
