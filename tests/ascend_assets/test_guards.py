@@ -2,6 +2,9 @@
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 from sandbox import Checkout, Sandbox, git
 from tiny import write_tiny
 
