@@ -111,6 +111,12 @@ class LintRecord(Record):
     stage: Literal["lint"] = "lint"
     counts: tuple[LintCount, ...]
 
+    @property
+    def data_version(self) -> str:
+        """Digest of what was found, notes left out: a scanner's newer database alone makes no other artefact."""
+        found = [count.model_dump(mode="json", exclude={"note"}) for count in self.counts]
+        return sha256_bytes(canonical_json({"counts": found, "made_from": self.made_from}))
+
 
 class OmRecord(Record):
     """A compiled model for one target."""

@@ -147,7 +147,9 @@ class ModelSpec(Strict):
     def _known_gates(cls, gates: Gates) -> Gates:
         for name, limits in gates.items():
             if name not in CRITERIA:
-                raise ValueError(f"{name!r} is not a criterion; allowed: {', '.join(sorted(CRITERIA))}")
+                raise ValueError(f"{name!r} is not a criterion; allowed: {', '.join(_negotiable())}")
+            if not CRITERIA[name].negotiable:
+                raise ValueError(f"{name}: a model cannot change this limit; allowed: {', '.join(_negotiable())}")
             if isinstance(limits, dict):
                 unknown = set(limits) - set(ENVIRONMENT_NAMES)
                 if unknown:
@@ -175,6 +177,10 @@ class ModelSpec(Strict):
     def target(self, key: str) -> Target:
         """The target of that key. Raises `KeyError`."""
         return next(t for t in self.targets if t.key == key)
+
+
+def _negotiable() -> list[str]:
+    return sorted(name for name, criterion in CRITERIA.items() if criterion.negotiable)
 
 
 def _limits(gates: Gates, criterion: str) -> dict[str, float]:

@@ -69,6 +69,7 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         ("0.999", "{lab: 0.9}", 10, "gates", "allowed: dev, staging, prod"),
         ("{onnx: model.onnx}", "{onnx: ../model.onnx}", 5, "source.onnx", "model's folder"),
         ("{onnx: model.onnx}", "{onnx: /etc/passwd}", 5, "source.onnx", "inside"),
+        ("cosine_similarity: 0.999", "chain: 3", 10, "gates", "cannot change"),
         ("0.999", ".nan", 11, "gates.cosine_similarity", "finite"),
         ("name: tiny", "name: other", 3, "name", "must equal the folder's name"),
         ("name: tiny", "name: Tiny-1", 3, "name", "pattern"),
