@@ -39,7 +39,7 @@ class Size:
 
 
 WIDE = Size(width=960, left=136, right=690, bar=852, rows=11, columns=64, letters=19)
-NARROW = Size(width=380, left=92, right=318, bar=318, rows=8, columns=26, letters=13)
+NARROW = Size(width=380, left=92, right=318, bar=318, rows=8, columns=26, letters=11)
 
 
 def usable(op: OpTime) -> float:

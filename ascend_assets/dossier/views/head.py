@@ -117,7 +117,7 @@ def _because(content: Content) -> str:
     failed = [v for v in content.verdicts if standing(v, ENVIRONMENTS[0]) == "fail"]
     # A refusal by the compiler explains the rest; what a target shows says more than a finding in the code.
     gravest = min(failed, key=lambda v: (v.criterion != "conversion_errors", not v.target), default=None)
-    return "" if gravest is None else text.clean(gravest.why, 320)
+    return "" if gravest is None else text.clean(gravest.why, 240)
 
 
 def banner(content: Content) -> Banner:
