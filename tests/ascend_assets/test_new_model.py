@@ -218,6 +218,11 @@ def test_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list((tmp_path / "defs").iterdir()) == []
 
 
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
 def test_killed_process_leaves_no_model_and_a_clean_tree(tmp_path: Path) -> None:
     source = image(tmp_path / "m.onnx")
     defs = tmp_path / "project" / "defs"
@@ -229,9 +234,8 @@ new_model.add(pathlib.Path({str(source)!r}), name="net", soc=["Ascend310P3"], de
 """
     assert subprocess.run([sys.executable, "-c", dying], check=False, timeout=60).returncode == -signal.SIGKILL
     assert models.folders(defs) == ()
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path / "project", check=True)
-    status = ["git", "status", "--porcelain"]
-    assert subprocess.run(status, cwd=tmp_path / "project", check=True, capture_output=True).stdout == b""
+    git(tmp_path / "project", "init", "-q")
+    assert git(tmp_path / "project", "status", "--porcelain") == ""
     assert models.load(add(source, name="net", soc=["Ascend310P3"], defs=defs)).name == "net"
 
 

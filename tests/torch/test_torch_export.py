@@ -1,6 +1,8 @@
 """PyTorch models become ONNX files that ATC can take; run in an environment with the `torch` extra."""
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,12 @@ import pytest
 import torch
 from torch import nn
 
+from ascend_assets.assets import onnx as onnx_stage
 from ascend_assets.export import torch_export, torch_exporters
 from ascend_assets.export.torch_exporters import Exporter
+from ascend_assets.spec import ModelSpec
 
+ROOT = Path(__file__).resolve().parents[2]
 EXPORTERS: tuple[Exporter, ...] = ("torchscript", "dynamo")
 
 
@@ -235,6 +240,62 @@ def test_exporter_that_gives_up_is_named_with_the_way_out(tmp_path: Path) -> Non
         torch_export.export(
             Calls(refuses), torch.randn(2, 4), tmp_path / "m.onnx", input_names=["x"], output_names=["y"]
         )
+
+
+WITHOUT_ONNXSCRIPT = """\
+import sys
+sys.modules["onnxscript"] = None
+import torch
+from ascend_assets.export.torch_export import ExporterFailed, export
+def attempt(exporter):
+    names = {"input_names": ["x"], "output_names": ["y"]}
+    return export(torch.nn.ReLU(), torch.randn(2, 4), sys.argv[1], exporter=exporter, **names)
+print(attempt("torchscript"))
+try:
+    attempt("dynamo")
+except ExporterFailed as error:
+    print(error)
+"""
+
+
+def test_without_onnxscript_torchscript_works_and_dynamo_says_what_to_install(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.onnx")
+    argv = [sys.executable, "-c", WITHOUT_ONNXSCRIPT, path]
+    done = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == [
+        path,
+        "the dynamo exporter needs the package 'onnxscript': pip install 'ascend-assets[torch]'",
+    ]
+
+
+ENTRY = """\
+import argparse
+import torch
+from ascend_assets.export.torch_export import export
+parser = argparse.ArgumentParser()
+parser.add_argument("--output")
+output = parser.parse_args().output
+model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+export(model, torch.zeros(1, 1, 8, 8), f"{output}/model.onnx", input_names=["image"], output_names=["logits"])
+"""
+
+
+def test_model_whose_entry_is_pytorch_is_exported_as_a_candidates_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    folder = tmp_path / "net"
+    folder.mkdir()
+    (folder / "train.py").write_text(ENTRY)
+    fields = {
+        "name": "net",
+        "task": "classification",
+        "source": {"python": "train.py"},
+        "inputs": [{"name": "image", "shape": ["batch", 1, 8, 8]}],
+        "targets": [{"soc_version": "Ascend310P3"}],
+    }
+    exported = onnx_stage.export(ModelSpec.model_validate(fields), folder, tmp_path / "out")
+    assert [tensor.name for tensor in exported.signature.outputs] == ["logits"]
 
 
 @pytest.mark.parametrize(
