@@ -1,4 +1,4 @@
-"""PyTorch models become ONNX files that ATC can take; run in an environment with the `torch` extra."""
+"""PyTorch models become ONNX files that ATC can take; torch alone is needed."""
 
 import random
 import subprocess
@@ -6,103 +6,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from torch import nn
+from torch_samples import Calls, ExporterContract, Network
 
 from ascend_assets.assets import onnx as onnx_stage
 from ascend_assets.export import torch_export, torch_exporters
-from ascend_assets.export.torch_exporters import Exporter
 from ascend_assets.spec import ModelSpec
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPORTERS: tuple[Exporter, ...] = ("torchscript", "dynamo")
 
 
-class Network(nn.Module):  # type: ignore[misc] # torch is Any to a checker that has no torch
-    """Convolution, batch normalisation, GELU, layer normalisation, dropout: what models are made of."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.GELU())
-        self.head = nn.Sequential(nn.LayerNorm(8), nn.Dropout(0.5), nn.Linear(8, 5))
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.body(image).mean((2, 3)))
-        return logits
-
-
-class Calls(nn.Module):  # type: ignore[misc] # torch is Any to a checker that has no torch
-    """A module whose forward is the function it is given."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, *inputs: torch.Tensor) -> Any:
-        return self.function(*inputs)
-
-
-@pytest.fixture
-def network() -> Network:
-    torch.manual_seed(0)
-    network = Network()
-    network.train()
-    for _ in range(3):  # batch normalisation has statistics of its own
-        network(torch.randn(4, 3, 16, 16))
-    return network
-
-
-def infer(path: Path, **inputs: torch.Tensor) -> list[Any]:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    outputs: list[Any] = session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
-    return outputs
-
-
-def dims(value: onnx.ValueInfoProto) -> list[int | str]:
-    return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
-
-
-@pytest.mark.parametrize("exporter", EXPORTERS)
-@pytest.mark.parametrize("example_batch", [1, 2])
-def test_exported_file_answers_as_the_model_does_at_any_batch(
-    network: Network, tmp_path: Path, exporter: Exporter, example_batch: int
-) -> None:
-    path = torch_export.export(
-        network,
-        torch.randn(example_batch, 3, 16, 16),
-        tmp_path / "model.onnx",
-        input_names=["image"],
-        output_names=["logits"],
-        exporter=exporter,
-    )
-    image = torch.randn(5, 3, 16, 16)
-    with torch.no_grad():
-        expected = network.eval()(image).numpy()
-    np.testing.assert_allclose(infer(path, image=image)[0], expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("exporter", EXPORTERS)
-def test_graph_is_what_atc_reads(network: Network, tmp_path: Path, exporter: Exporter) -> None:
-    path = torch_export.export(
-        network,
-        torch.randn(2, 3, 16, 16),
-        tmp_path / "model.onnx",
-        input_names=["image"],
-        output_names=["logits"],
-        exporter=exporter,
-    )
-    model = onnx.load(path)
-    onnx.checker.check_model(model, full_check=True)
-    assert [(o.domain, o.version) for o in model.opset_import] == [("", torch_exporters.DEFAULT_OPSET[exporter])]
-    assert model.ir_version == 8
-    assert not model.functions
-    assert dims(model.graph.input[0]) == ["batch", 3, 16, 16]
-    assert dims(model.graph.output[0]) == ["batch", 5]
-    assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
+class TestTorchscript(ExporterContract):
+    exporter = "torchscript"
 
 
 @pytest.mark.parametrize("opset", torch_exporters.OPSETS)
@@ -137,50 +55,6 @@ def test_each_module_keeps_its_mode(network: Network, tmp_path: Path) -> None:
     assert (network.training, network.body.training, network.head.training) == (True, False, True)
 
 
-@pytest.mark.parametrize("exporter", EXPORTERS)
-def test_all_shapes_are_fixed_without_dynamic_axes(network: Network, tmp_path: Path, exporter: Exporter) -> None:
-    path = torch_export.export(
-        network,
-        torch.randn(2, 3, 16, 16),
-        tmp_path / "m.onnx",
-        input_names=["image"],
-        output_names=["logits"],
-        dynamic_axes={},
-        exporter=exporter,
-    )
-    assert dims(onnx.load(path).graph.input[0]) == [2, 3, 16, 16]
-
-
-@pytest.mark.parametrize("exporter", EXPORTERS)
-def test_several_inputs_and_outputs_keep_their_names_and_order(tmp_path: Path, exporter: Exporter) -> None:
-    model = Calls(lambda a, b: (a + b, {"difference": a - b}))
-    path = torch_export.export(
-        model,
-        [torch.randn(2, 4), torch.randn(2, 4)],
-        tmp_path / "m.onnx",
-        input_names=["left", "right"],
-        output_names=["sum", "difference"],
-        exporter=exporter,
-    )
-    left, right = torch.full((3, 4), 5.0), torch.full((3, 4), 2.0)
-    found = infer(path, left=left, right=right)
-    assert [float(output[0, 0]) for output in found] == [7.0, 3.0]
-
-
-def test_operator_that_atc_does_not_know_is_refused_by_name(tmp_path: Path) -> None:
-    model = Calls(lambda x: torch.fft.fft(torch.complex(x, x)).real)
-    with pytest.raises(torch_export.NotAtcSafe, match=r"no parser at opset 18 for DFT .*\(E19010\)"):
-        torch_export.export(
-            model,
-            torch.randn(2, 8),
-            tmp_path / "m.onnx",
-            input_names=["x"],
-            output_names=["y"],
-            exporter="dynamo",
-        )
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_second_domain_is_named_with_its_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def foreign(job: torch_exporters.Job, path: Path) -> None:
         domain = "pkg.onnxscript.torch_lib.common"
@@ -199,19 +73,6 @@ def test_second_domain_is_named_with_its_field(tmp_path: Path, monkeypatch: pyte
             tmp_path / "m.onnx",
             input_names=["x"],
             output_names=["y"],
-            exporter="dynamo",
-        )
-
-
-def test_opset_that_dynamo_cannot_convert_to_is_said(network: Network, tmp_path: Path) -> None:
-    with pytest.raises(torch_export.NotAtcSafe, match=r"opset is 18 where 17 was asked for"):
-        torch_export.export(
-            network,
-            torch.randn(2, 3, 16, 16),
-            tmp_path / "m.onnx",
-            input_names=["image"],
-            output_names=["logits"],
-            opset=17,
             exporter="dynamo",
         )
 
