@@ -188,7 +188,11 @@ def _top(folder: Path) -> Path:
         raise NotARepository(
             f"{folder} has no working tree ({error.message}): name a clone that is not bare"
         ) from error
-    return Path(printed.decode(errors="surrogateescape").removesuffix("\n"))
+    top = Path(printed.decode(errors="surrogateescape").removesuffix("\n"))
+    if not folder.resolve().is_relative_to(top.resolve()):
+        # With core.worktree set, git would go there and speak of files that nobody asked about.
+        raise NotARepository(f"{folder} is not in the working tree of its repository, {top}: unset core.worktree")
+    return top
 
 
 def _verified(repo: Path, expression: str) -> str | None:
@@ -196,9 +200,9 @@ def _verified(repo: Path, expression: str) -> str | None:
     try:
         return run(repo, "rev-parse", "--verify", "--quiet", expression).decode().strip()
     except GitFailed as error:
-        if error.message:
-            raise
-        return None
+        if not error.message or "expected commit type" in error.message:
+            return None
+        raise
 
 
 def _full(commit: str) -> str:

@@ -21,6 +21,8 @@ from typing import Protocol
 _MAX_PATH_BYTES = 1000
 _MAX_NAME_BYTES = 255
 _PARTIAL = ".partial"
+_OVERHEAD = 6 * tarfile.BLOCKSIZE
+"""Bytes that a member takes beside its content, at most: header, long name and its header, padding."""
 
 
 class ArchiveError(Exception):
@@ -99,20 +101,25 @@ def pack(members: Iterator[Member], output: Path, limits: Limits = DEFAULT) -> P
 def unpack(archive: Path, into: Path, limits: Limits = DEFAULT) -> Path:
     """Unpack into a new folder, whole or not at all: `into` appears last.
 
-    Raises `BadArchive` for what is no archive of ours, `UnsafePath`, `TooLarge`, `FileExistsError`.
+    Raises `BadArchive` for what is no archive of ours, `UnsafePath`, `TooLarge`, `FileExistsError`, and `ArchiveError`
+    where it cannot be read or written.
     """
     if os.path.lexists(into):
         raise FileExistsError(f"{into} exists: give a folder that does not")
-    if archive.stat().st_size > limits.size + limits.members * 4 * tarfile.BLOCKSIZE:
+    if archive.stat().st_size > limits.size + limits.members * _OVERHEAD + tarfile.RECORDSIZE:
         raise TooLarge(f"{archive} has {archive.stat().st_size} bytes; the limit is {limits.size}")
     with tempfile.TemporaryDirectory(prefix=f".{into.name}-", dir=into.parent) as temporary:
         files = Path(temporary) / "files"
         files.mkdir(mode=0o755)
         try:
-            with tarfile.open(archive, "r:", encoding="utf-8", errors="strict") as tar:
+            # A long name stands in its header, too, cut off, perhaps within a character: not an error.
+            with tarfile.open(archive, "r:", encoding="utf-8", errors="surrogateescape") as tar:
                 _extract(tar, files, _Checker(limits))
+                _check_end(archive, tar.offset)
         except (tarfile.TarError, UnicodeError, EOFError, ValueError) as error:
             raise BadArchive(f"{archive} is no archive of sources, or damaged: {error}") from error
+        except OSError as error:
+            raise ArchiveError(f"{archive} cannot be unpacked to {into}: {error.strerror or error}") from error
         files.rename(into)
     return into
 
@@ -216,3 +223,13 @@ def _extract(tar: tarfile.TarFile, into: Path, checker: _Checker) -> None:
     # Links come last, so that no file can be written through one.
     for path, target in links:
         path.symlink_to(target)
+
+
+def _check_end(archive: Path, offset: int) -> None:
+    """Whether an archive ends where its members end. To `tarfile` a damaged header is an end like any other."""
+    with archive.open("rb") as file:
+        file.seek(offset)
+        rest = file.read(tarfile.RECORDSIZE + 2 * tarfile.BLOCKSIZE + 1)
+    padded = (offset + len(rest)) % tarfile.RECORDSIZE == 0
+    if rest.strip(b"\0") or not padded or not 2 * tarfile.BLOCKSIZE <= len(rest) < tarfile.RECORDSIZE + 1024:
+        raise BadArchive(f"{archive} is damaged: it does not end where its last member ends")
