@@ -61,12 +61,16 @@ def _gate(spec: ModelSpec, stage: Stage) -> dg.AssetChecksDefinition:
         specs=_specs(spec, stage),
         ins={"record": dg.AssetIn(list(stage.asset))},
         required_resource_keys={"store", "records"},
+        # A reviewer may evaluate a single check again.
+        can_subset=True,
         description=f"Judges {'/'.join(stage.asset)}.",
     )
     def _judge(context: dg.AssetCheckExecutionContext, record: Record) -> Iterator[dg.AssetCheckResult]:
         candidate = history.candidate(context.instance, context.run.run_id, key_of(spec, "source"))
+        wanted = {key.name for key in context.selected_asset_check_keys}
         for verdict in verdicts(spec, record, context.resources.store):
-            yield result(verdict, stage.asset, candidate)
+            if verdict.criterion in wanted:
+                yield result(verdict, stage.asset, candidate)
 
     return _judge
 

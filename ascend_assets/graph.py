@@ -65,7 +65,7 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
         "description": stage.description,
         "kinds": set(stage.kinds),
         "owners": list(spec.owners),
-        "group_name": f"models/{spec.name}",
+        "group_name": spec.name,
         "tags": {history.MODEL_TAG: spec.name, **({"ascend/target": stage.asset[1]} if len(stage.asset) > 2 else {})},  # noqa: PLR2004
         "code_version": code_version()[:12],
         "required_resource_keys": set(RESOURCES),
@@ -104,7 +104,7 @@ def _run(
     try:
         bench = tools_of(context.resources)
         if stage.name == "release":
-            guard.require(context.instance, spec, records)
+            guard.require(context.instance, spec, records["dossier"])
         key = stage.key(bench, records)
         record = _reusable(context.instance, bench, stage, key) if stage.reusable else None
         reused = record is not None

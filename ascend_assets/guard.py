@@ -5,24 +5,23 @@ newest, every check evaluated on it and passed. It is the third layer; `assets/r
 and believes no stored check at all.
 """
 
-from collections.abc import Mapping
-
 from dagster import DagsterInstance
 
 from ascend_assets import history
 from ascend_assets.checks import check_keys
-from ascend_assets.records import Record
+from ascend_assets.records import DossierRecord, Record
 from ascend_assets.spec import ModelSpec
-from ascend_assets.walk import stages
+from ascend_assets.stage import AssetKey
+from ascend_assets.walk import key_of, stages
 
 
 class NotReleasable(Exception):
     """A candidate whose gates are failed, stale or were never evaluated. The message lists every reason."""
 
 
-def require(instance: DagsterInstance, spec: ModelSpec, records: Mapping[str, Record]) -> None:
-    """Raise `NotReleasable` unless every asset holds exactly the records given and all its checks let them pass."""
-    reasons = refusals(instance, spec, records)
+def require(instance: DagsterInstance, spec: ModelSpec, dossier: Record) -> None:
+    """Raise `NotReleasable` unless every asset holds what the dossier is about and all its checks let it pass."""
+    reasons = refusals(instance, spec, dossier)
     if reasons:
         listed = "\n".join(f"  - {reason}" for reason in reasons)
         raise NotReleasable(
@@ -30,16 +29,14 @@ def require(instance: DagsterInstance, spec: ModelSpec, records: Mapping[str, Re
         )
 
 
-def refusals(instance: DagsterInstance, spec: ModelSpec, records: Mapping[str, Record]) -> tuple[str, ...]:
+def refusals(instance: DagsterInstance, spec: ModelSpec, dossier: Record) -> tuple[str, ...]:
     """Every reason against a release; none means that it may be published."""
-    by_asset = {stage.asset: stage for stage in stages(spec)}
-    held = {asset: history.latest(instance, asset) for asset in by_asset}
+    held = {stage.asset: history.latest(instance, stage.asset) for stage in stages(spec)}
     reasons = []
-    for name, record in records.items():
-        asset = (spec.name, *name.split("__"))
+    for asset, digest in _expected(spec, dossier).items():
         made = held[asset]
-        if made is None or made.record != record.digest:
-            reasons.append(f"{'/'.join(asset)} was made again meanwhile: the candidate is a mixture")
+        if made is None or made.record != digest:
+            reasons.append(f"{'/'.join(asset)} was made again after the dossier: the candidate is a mixture")
     for asset, criterion in check_keys(spec):
         made = held[asset]
         checked = history.check(instance, asset, criterion)
@@ -51,3 +48,12 @@ def refusals(instance: DagsterInstance, spec: ModelSpec, records: Mapping[str, R
         elif made is None or checked.about != made.storage_id:
             reasons.append(f"{check} is stale: it judged an earlier artefact")
     return tuple(reasons)
+
+
+def _expected(spec: ModelSpec, dossier: Record) -> dict[AssetKey, str]:
+    """Asset -> digest of the record that it must hold. An asset that the dossier leaves out must hold nothing."""
+    if not isinstance(dossier, DossierRecord):
+        raise TypeError("dossier holds a record of another stage: make it again")
+    judged = {stage.asset for stage in stages(spec) if stage.name not in {"dossier", "release", "deployment"}}
+    expected = {asset: dossier.records.get("__".join(asset[1:]), "") for asset in judged}
+    return {**expected, key_of(spec, "dossier"): dossier.digest}

@@ -103,7 +103,7 @@ def _last(spec: ModelSpec, before: tuple[Stage, ...]) -> tuple[Stage, ...]:
         Stage(
             asset=release_key,
             make=partial(release.make, spec=spec),
-            inputs={**evidence, "dossier": dossier_key},
+            inputs={"dossier": dossier_key},
             options={},
             description="An immutable, versioned manifest of exactly these artefacts.",
             kinds=frozenset({"json"}),

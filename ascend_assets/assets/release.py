@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from ascend_assets import evidence
 from ascend_assets.assets.dossier import contents, pipeline
+from ascend_assets.codec import read_record
 from ascend_assets.environments import DEV
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.records import DossierRecord, Record, ReleaseRecord
@@ -27,17 +28,15 @@ class ReleaseRefused(Exception):
         super().__init__(f"{model} cannot be released:\n{listed}")
 
 
-def make(tools: Tools, key: str, order: Order, *, spec: ModelSpec, **records: Record) -> ReleaseRecord:
-    """Publish the candidate, or find the release that already is these artefacts.
+def make(tools: Tools, key: str, order: Order, *, spec: ModelSpec, dossier: DossierRecord) -> ReleaseRecord:
+    """Publish the candidate of a dossier, or find the release that already is these artefacts.
 
-    Raises `ReleaseRefused` unless the evidence, judged here and now, admits it to dev.
+    Raises `ReleaseRefused` unless the evidence that the dossier names, judged here and now, admits it to dev.
     """
-    dossier = records.pop("dossier")
-    if not isinstance(dossier, DossierRecord):
-        raise TypeError("dossier holds a record of another stage: make it again")
+    records: dict[str, Record] = {name: read_record(tools.blobs, digest) for name, digest in dossier.records.items()}
     candidate = evidence.candidate(spec, records)
     verdicts = candidate.judge(tools)
-    reasons = refusals(dossier, records, verdicts)
+    reasons = refusals(verdicts)
     if reasons:
         raise ReleaseRefused(spec.name, reasons)
     release = existing(tools, candidate) or _publish(tools, order, candidate, dossier, verdicts)
@@ -51,12 +50,10 @@ def make(tools: Tools, key: str, order: Order, *, spec: ModelSpec, **records: Re
     )
 
 
-def refusals(dossier: DossierRecord, records: dict[str, Record], verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
-    """Every reason why these records must not be released under that dossier."""
-    other = [name for name, record in records.items() if dossier.records.get(name) != record.digest]
-    mixture = [f"the dossier is about another {name}" for name in other]
+def refusals(verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+    """Every reason against dev. Without a verdict nothing is admitted."""
     refused = [f"{v.criterion}{f' ({v.target})' if v.target else ''}: {v.why}" for v in verdicts if not v]
-    return (*mixture, *refused)
+    return tuple(refused) if verdicts else ("nothing was judged",)
 
 
 def existing(tools: Tools, candidate: evidence.Candidate) -> Release | None:

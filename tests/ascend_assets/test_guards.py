@@ -9,6 +9,7 @@ from sandbox import Checkout, Sandbox, git
 from tiny import write_tiny
 
 from ascend_assets import checks, guard, history
+from ascend_assets.codec import read_record
 from ascend_assets.walk import stages
 
 OM = "tiny/Ascend310P3/om"
@@ -69,7 +70,9 @@ def test_a_forged_evaluation_is_not_believed(sandbox: Sandbox) -> None:
                 blocking=True,
             )
         )
-    assert not guard.refusals(sandbox.instance, sandbox.spec, {})
+    made = history.latest(sandbox.instance, ("tiny", "dossier"))
+    assert made is not None
+    assert not guard.refusals(sandbox.instance, sandbox.spec, read_record(sandbox.store.blobs(), made.record))
     assert "overflow_layers" in why(sandbox.materialise("tiny/release"))
     assert released(sandbox) == []
 
