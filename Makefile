@@ -39,7 +39,7 @@ defs: $(READY)
 	$(BIN)/dg check defs
 
 test-torch: $(READY) ## the PyTorch exporter's tests; installs torch
-	$(BIN)/pip install -q 'torch==2.13.0'
+	$(BIN)/pip install -q 'torch==2.13.0' 'onnxscript==0.7.2'
 	$(BIN)/pytest tests/torch --override-ini testpaths=tests/torch
 
 lock: $(READY) ## resolve the lock anew, after a change of dependencies in pyproject.toml (needs uv)

@@ -1,7 +1,7 @@
 """What a toolchain does, and what it hands back.
 
-Here belong the protocol that every toolchain keeps and the frozen reports that cross it. Reports carry numbers, names and
-digests, never an opinion: whether a number is good enough is decided in `ascend_assets/gates`.
+Here belong the protocol that every toolchain keeps and the frozen reports that cross it. Reports carry numbers, names
+and digests, never an opinion: whether a number is good enough is decided in `ascend_assets/gates`.
 """
 
 from collections.abc import Mapping
@@ -60,10 +60,10 @@ class LayerComparison(Report):
     """One node's first output, FP16 device arithmetic against FP32.
 
     `cosine_similarity`, `max_absolute_error`, `relative_euclidean_distance`: the accumulated error, by msaccucmp's
-    definitions (x device, y FP32 reference, flattened). `local_error`: the relative Euclidean distance of the node's own
-    device result from FP32 inputs, so that it names the culprit and not a victim. `overflow`: elements that are finite in
-    FP32 and not on the device. `underflow`: elements that are non-zero in FP32 and zero or subnormal on the device.
-    `dtype`: what the device computes the node in.
+    definitions (x device, y FP32 reference, flattened). `local_error`: the relative Euclidean distance of the node's
+    own device result from FP32 inputs, so that it names the culprit and not a victim. `overflow`: elements that are
+    finite in FP32 and not on the device. `underflow`: elements that are non-zero in FP32 and zero or subnormal on the
+    device. `dtype`: what the device computes the node in.
     """
 
     index: int
@@ -144,8 +144,8 @@ class Latency(Report):
 class ErrorBand(Report):
     """How far estimates were from published figures, on models left out of the calibration.
 
-    `low` and `high` are factors on the estimate that hold 90 % of the published figures; `median_error` is the median of
-    |estimate / published - 1|; `models` and `points` say how many were compared.
+    `low` and `high` are factors on the estimate that hold 90 % of the published figures; `median_error` is the median
+    of |estimate / published - 1|; `models` and `points` say how many were compared.
     """
 
     low: float
@@ -159,7 +159,8 @@ class Profile(Report):
     """How fast a compiled model runs.
 
     `latency_ms` for one batch; `throughput` in samples per second; `aicore_utilisation` the share of the wall time in
-    which AI cores compute, 0 to 1; `memory_bytes` weights, workspace and activations; `memory_available_bytes` what the SoC has.
+    which AI cores compute, 0 to 1; `memory_bytes` weights, workspace and activations; `memory_available_bytes` what the
+    SoC has.
     """
 
     origin: Origin
@@ -217,7 +218,10 @@ class Toolchain(Protocol):
         ...
 
     def infer(self, om: Path, soc_version: str, inputs: "Tensors") -> "dict[str, NDArray[Any]]":
-        """Run one batch; inputs and outputs by the ONNX graph's names. Raises `NotLoadable`, `ValueError` on a wrong input."""
+        """Run one batch; inputs and outputs by the ONNX graph's names.
+
+        Raises `NotLoadable`, and `ValueError` for a wrong input.
+        """
         ...
 
     def compare(self, om: Path, soc_version: str, onnx: Path, inputs: "Tensors") -> Comparison:

@@ -1,1 +1,1 @@
-"""The toolchain where there is no NPU: real refusals, real FP16 rounding, an estimated clock. Its evidence is `emulated`."""
+"""The toolchain where there is no NPU: real refusals, real FP16 rounding, an estimated clock; all `emulated`."""

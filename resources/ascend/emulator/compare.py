@@ -46,20 +46,25 @@ def compare(
     0.05) or overflows, and does so on FP32 inputs too; None when no layer does. Raises `ValueError` for wrong inputs,
     an unknown SoC version, or a graph that ONNX Runtime cannot run.
     """
-    return Comparer(model, options, budget_bytes=budget_bytes).run(inputs)
+    return Comparer(model, options, budget_bytes=budget_bytes, keep_sessions=False).run(inputs)
 
 
 class Comparer:
-    """A comparison, prepared: `run` may be called for several inputs. A single segment keeps its session in between."""
+    """A comparison, prepared for several inputs: `keep_sessions` trades the memory of all weights for speed."""
 
     def __init__(
-        self, model: "onnx.ModelProto", options: "CompileOptions", *, budget_bytes: int = DEFAULT_BUDGET
+        self,
+        model: "onnx.ModelProto",
+        options: "CompileOptions",
+        *,
+        budget_bytes: int = DEFAULT_BUDGET,
+        keep_sessions: bool = True,
     ) -> None:
         self._model = model
         self._options = options
         self._networks = build(model, options, sampled=True)
         self._segments = segments.cut(self._networks, budget_bytes)
-        self._runner = running.Runner(self._networks, keep=len(self._segments) == 1)
+        self._runner = running.Runner(self._networks, keep=keep_sessions)
         self._meter = running.Meter()
         made = tuple(layer.made for layer in self._networks.layers)
         self._small = small_constants(self._networks.graph, made, self._networks.model)

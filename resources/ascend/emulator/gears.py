@@ -1,62 +1,19 @@
-"""The sizes that a model with gears takes: what the dynamic options of ATC stand for, and when ATC refuses them.
+"""When ATC refuses gears: the checks of its `CheckDynamicInputParamValid`.
 
-A gear is one choice of values for the -1 axes of `input_shape`. Here belong its expansion into shapes and the checks of
-ATC's `CheckDynamicInputParamValid`. Not here: ranges, which the emulator does not take.
+Not here: what gears stand for (`resources/ascend/gears.py`), or ranges, which the emulator does not take.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from resources.ascend.emulator.messages import diagnostic
+from resources.ascend.gears import values
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Diagnostic
-
-Shapes = dict[str, tuple[int, ...]]
 
 _FEWEST, _MOST = 2, 100
 """Gears per option (ATC's documentation; 256 on Ascend 950, which these tables do not hold)."""
 
 _ONE_GEAR = "Each gear setting needs to be consistent with the number of -1 in the inputshape"
-
-
-def values(options: CompileOptions) -> tuple[tuple[int, ...], ...]:
-    """Each gear's values, in the order given; empty without gears."""
-    if options.dynamic_batch_size:
-        return tuple((size,) for size in options.dynamic_batch_size)
-    return tuple(tuple(gear) for gear in options.dynamic_image_size or options.dynamic_dims)
-
-
-def shapes(options: CompileOptions) -> tuple[Shapes, ...]:
-    """Every gear as input -> shape, for the inputs that `input_shape` names; empty without gears.
-
-    A batch size fills each input's -1, an image size the two -1 of each image, dims the -1 of all inputs in their
-    order.
-    """
-    return tuple(_filled(options, gear) for gear in values(options))
-
-
-def _filled(options: CompileOptions, gear: Sequence[int]) -> Shapes:
-    left = iter(gear)
-    filled: Shapes = {}
-    for name, dims in options.input_shape.items():
-        if not options.dynamic_dims:
-            left = iter(gear)
-        filled[name] = tuple(next(left, dim) if dim == -1 else dim for dim in dims)
-    return filled
-
-
-def largest(options: CompileOptions) -> Shapes | None:
-    """The gear with the most input elements, which decides memory and time; None without gears."""
-    return max(shapes(options), key=_elements, default=None)
-
-
-def _elements(filled: Mapping[str, Sequence[int]]) -> int:
-    total = 0
-    for dims in filled.values():
-        count = 1
-        for dim in dims:
-            count *= max(dim, 1)
-        total += count
-    return total
 
 
 def refusals(options: CompileOptions) -> Iterator[Diagnostic]:

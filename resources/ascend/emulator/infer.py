@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from resources.ascend.emulator.precision import FLOAT, DType
+from resources.ascend.emulator.rounding import NUMBER
 from resources.ascend.emulator.widen import widened
 
 if TYPE_CHECKING:
@@ -94,6 +96,27 @@ def run_session(
     except (errors.Fail, errors.InvalidArgument, errors.NotImplemented, errors.RuntimeException) as error:
         raise ValueError(f"ONNX Runtime cannot run these inputs: {_first_line(error)}") from error
     return dict(zip(fetches, results, strict=True))
+
+
+class Rounder:
+    """Rounds FP32 arrays to a narrow type and back, as the casts of a lowered graph do, many times faster than numpy."""
+
+    def __init__(self, dtype: DType) -> None:
+        from onnx import helper
+
+        nodes = [
+            helper.make_node("Cast", ["x"], ["narrow"], to=NUMBER[dtype]),
+            helper.make_node("Cast", ["narrow"], ["y"], to=FLOAT),
+        ]
+        ends = [helper.make_tensor_value_info(name, FLOAT, ["n"]) for name in ("x", "y")]
+        graph = helper.make_graph(nodes, "round", ends[:1], ends[1:])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        self._session = open_session(serialized(model), session_options())
+
+    def __call__(self, array: "NDArray[Any]") -> "NDArray[Any]":
+        """The array with every element rounded to nearest even; beyond the type's range infinite."""
+        flat = array.reshape(-1)
+        return run_session(self._session, ["y"], {"x": flat})["y"].reshape(array.shape)
 
 
 class Session:

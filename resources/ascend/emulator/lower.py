@@ -108,11 +108,13 @@ def _assemble(model: "onnx.ModelProto", emitter: Emitter, weights: "dict[str, on
 
 
 def read_names(nodes: "list[onnx.NodeProto]") -> set[str]:
-    """Every tensor that the nodes read, subgraphs included."""
+    """Every tensor that the nodes read from outside, subgraphs included; what a subgraph makes for itself is not."""
     names: set[str] = set()
     for node in nodes:
         names.update(node.input)
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                names |= read_names(list(inner.node)) | {o.name for o in inner.output}
+                own = {made for step in inner.node for made in step.output}
+                own.update(value.name for value in (*inner.input, *inner.initializer))
+                names |= (read_names(list(inner.node)) | {value.name for value in inner.output}) - own
     return names

@@ -88,6 +88,7 @@ class _Builder:
         self.weights: dict[str, Weight] = {name: Weight(name) for name in self.initializers}
         self.parts: list[tuple[onnx.NodeProto, ...]] = []
         self.layers: list[Layer] = []
+        self.sliced: set[str] = set()
 
     def read(self, name: str) -> str:
         """The device's tensor for an ONNX tensor; the FP32 one where they are the same."""
@@ -122,10 +123,11 @@ class _Builder:
         """The tensor with the node's result from FP32 inputs."""
         if proto.op_type in EXACT and made.inputs == made.output and first in self.emitter.floats:
             return self.emitter.rounded(first, made.output), None
-        inputs = self.emitter.inputs(proto, made, lambda name: name)
+        sample = sample_of(proto, self.initializers, self.graph) if self.sampled else None
+        thin = {proto.input[position]: self._slice(proto.input[position], sample) for position in sample.inputs} if sample else {}
+        inputs = self.emitter.inputs(proto, made, lambda name: thin.get(name, name))
         if inputs == device_inputs:
             return self._device_name(first), None
-        sample = sample_of(proto, self.initializers) if self.sampled else None
         if sample is not None:
             inputs = [self._thinned(name, sample, position) for position, name in enumerate(inputs)]
         self.emitter.compute(proto, made, inputs, self._own_name, lambda name: name)
@@ -133,12 +135,25 @@ class _Builder:
 
     def _thinned(self, name: str, sample: Sample, position: int) -> str:
         """The weight `name` with the sampled output channels only."""
-        axis = sample.axes.get(position)
+        axis = sample.weights.get(position)
         if axis is None:
             return name
         source, dtype = self.emitter.twins.get(name, (name, "float32"))
         thin = f"{name}{self.mark}every{sample.step}"
         self.weights[thin] = Weight(source, dtype, axis, sample.step)
+        return thin
+
+    def _slice(self, name: str, sample: Sample) -> str:
+        """The FP32 tensor `name` with the sampled channels only, made once."""
+        from onnx import helper
+
+        thin = f"{name}{self.mark}every{sample.step}"
+        if thin not in self.sliced:
+            self.sliced.add(thin)
+            bounds = {"start": 0, "end": 2**62, "axis": sample.axis, "step": sample.step}
+            for what, value in bounds.items():
+                self.emitter.nodes.append(helper.make_node("Constant", [], [f"{thin}{what}"], value_ints=[value]))
+            self.emitter.nodes.append(helper.make_node("Slice", [name, *(f"{thin}{what}" for what in bounds)], [thin]))
         return thin
 
     def networks(self) -> Networks:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from resources.ascend.emulator import gears
+from resources.ascend import gears
 from resources.ascend.emulator.messages import diagnostic
 from resources.ascend.emulator.op_names import ge_types
 from resources.ascend.emulator.registration import canonical_soc, elsewhere_on_ai_core, has_bf16, on_ai_core, socs

@@ -6,12 +6,14 @@ the order of segments and the judgement (`compare.py`).
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resources.ascend.emulator import infer
 from resources.ascend.emulator.metrics import SMALLEST_NORMAL, Gatherer, LayerStatistics
 from resources.ascend.emulator.networks import Layer, Networks, Weight
-from resources.ascend.emulator.rounding import NUMBER, rounded_array
+from resources.ascend.emulator.precision import DType
+from resources.ascend.emulator.rounding import NUMBER
 from resources.ascend.emulator.segments import Segment
 from resources.ascend.toolchain import LayerComparison
 
@@ -52,19 +54,20 @@ class Runner:
         self._networks = networks
         self._initializers = {w.name: w for w in networks.model.graph.initializer}
         self._keep = keep
-        self._sessions: dict[tuple[int, int], onnxruntime.InferenceSession] = {}
+        self._open: dict[tuple[int, int], _Opened] = {}
+        self._rounders: dict[DType, infer.Rounder] = {}
 
     def run(self, segment: Segment, live: "Mapping[str, NDArray[Any]]") -> "dict[str, NDArray[Any]]":
         """The segment's fetched tensors, from the live tensors before it."""
         given = {name: live[name] for name in segment.feeds}
-        session = self._sessions.get(segment.bounds)
-        if session is None:
-            session = self._open(segment, given)
+        opened = self._open.get(segment.bounds)
+        if opened is None:
+            opened = self._opened(segment, given)
             if self._keep:
-                self._sessions[segment.bounds] = session
-        return infer.run_session(session, segment.fetches, given)
+                self._open[segment.bounds] = opened
+        return infer.run_session(opened.session, segment.fetches, given)
 
-    def _open(self, segment: Segment, given: "Mapping[str, NDArray[Any]]") -> "onnxruntime.InferenceSession":
+    def _opened(self, segment: Segment, given: "Mapping[str, NDArray[Any]]") -> "_Opened":
         import onnx
         import onnxruntime
         from onnx import helper, numpy_helper
@@ -87,39 +90,50 @@ class Runner:
             else:
                 model.graph.initializer.append(numpy_helper.from_array(array, name))
         options = infer.session_options(arena=self._keep)
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in shared.values()]
-        options.add_external_initializers(list(shared), values)
-        return infer.open_session(infer.serialized(model), options)
+        values = tuple(onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in shared.values())
+        options.add_external_initializers(list(shared), list(values))
+        return _Opened(infer.open_session(infer.serialized(model), options), values)
 
     def _weights(self, names: Sequence[str]) -> "list[tuple[str, NDArray[Any]]]":
         """Each weight's array; an initializer is read, and rounded, once for all that derive from it."""
         from onnx import numpy_helper
 
-        read: dict[str, NDArray[Any]] = {}
-        made: dict[Weight, NDArray[Any]] = {}
+        whole: dict[Weight, NDArray[Any]] = {}
         arrays = []
         for name in names:
             weight = self._networks.weights[name]
-            if weight.source not in read:
-                read[weight.source] = numpy_helper.to_array(self._initializers[weight.source])
-            arrays.append((name, _made(weight, read[weight.source], made)))
+            source = Weight(weight.source)
+            if source not in whole:
+                whole[source] = numpy_helper.to_array(self._initializers[weight.source])
+            rounded = Weight(weight.source, weight.dtype)
+            if rounded not in whole:
+                whole[rounded] = self._rounded(whole[source], weight.dtype)
+            arrays.append((name, thinned(whole[rounded], weight.axis, weight.step)))
         return arrays
 
+    def _rounded(self, array: "NDArray[Any]", dtype: DType) -> "NDArray[Any]":
+        if dtype not in self._rounders:
+            self._rounders[dtype] = infer.Rounder(dtype)
+        return self._rounders[dtype](array)
 
-def _made(weight: Weight, source: "NDArray[Any]", made: "dict[Weight, NDArray[Any]]") -> "NDArray[Any]":
+
+@dataclass(frozen=True)
+class _Opened:
+    """A session, and the weights whose memory it borrows."""
+
+    session: "onnxruntime.InferenceSession"
+    values: "tuple[onnxruntime.OrtValue, ...]"
+
+
+def thinned(array: "NDArray[Any]", axis: int, step: int) -> "NDArray[Any]":
+    """Every `step`-th entry of an axis, in memory of its own unless that is all of them."""
     import numpy as np
 
-    if weight.dtype not in NUMBER and weight.step == 1:
-        return source
-    whole = Weight(weight.source, weight.dtype)
-    if weight.dtype in NUMBER and whole not in made:
-        made[whole] = rounded_array(source, weight.dtype).astype(np.float32)
-    rounded = made.get(whole, source)
-    if weight.step == 1:
-        return rounded
-    index = [slice(None)] * rounded.ndim
-    index[weight.axis] = slice(None, None, weight.step)
-    return np.ascontiguousarray(rounded[tuple(index)])
+    if step == 1:
+        return array
+    index = [slice(None)] * array.ndim
+    index[axis] = slice(None, None, step)
+    return np.ascontiguousarray(array[tuple(index)])
 
 
 def _declared(name: str, shape: tuple[int, ...]) -> "onnx.TensorProto":
@@ -160,7 +174,7 @@ def _measured(
 ) -> LayerComparison:
     x, y = tensors[layer.device], tensors[layer.reference]
     smallest = SMALLEST_NORMAL.get(layer.made.output, _FP32_SMALLEST)
-    statistics = gatherer.layer(x, y, smallest) if _comparable(x, y) else _INCOMPARABLE
+    statistics = gatherer.layer(x, y, smallest, nonnegative=layer.node.op == "Relu") if _comparable(x, y) else _INCOMPARABLE
     return LayerComparison(
         index=layer.node.index,
         node=layer.node.name,
@@ -185,9 +199,7 @@ def _own_error(gatherer: Gatherer, layer: Layer, tensors: "Mapping[str, NDArray[
         return 0.0
     own, y = tensors[layer.own], tensors[layer.reference]
     if layer.sample is not None:
-        index = [slice(None)] * y.ndim
-        index[layer.sample.axis] = slice(None, None, layer.sample.step)
-        y = y[tuple(index)]
+        y = thinned(y, layer.sample.axis, layer.sample.step)
     if not _comparable(own, y):
         return _NAN
     return gatherer.own_distance(own, y, sample=sampled and layer.exact)

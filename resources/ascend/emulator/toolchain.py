@@ -14,7 +14,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resources.ascend.emulator import container, gears
+from resources.ascend import gears
+from resources.ascend.emulator import container
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import (
     Comparison,

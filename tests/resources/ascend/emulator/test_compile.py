@@ -9,7 +9,8 @@ import pytest
 from emulated_models import chain, classifier, model, options, save, value
 from onnx import helper
 
-from resources.ascend.emulator import container, gears
+from resources.ascend import gears
+from resources.ascend.emulator import container
 from resources.ascend.emulator.compile import compile_model
 from resources.ascend.emulator.container import EmulatedOm
 from resources.ascend.toolchain import CompileRefused, CompileReport, ToolchainIdentity
