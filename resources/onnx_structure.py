@@ -6,6 +6,7 @@ model and what a reviewer should know (`onnx_safety`), or whether ATC takes the 
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 Severity = Literal["invalid", "unsafe", "note"]
 _SHOWN = 60
+
+_TERM = rb"[A-Za-z]*(\.\.\.)?[A-Za-z]*"
+_EQUATION = re.compile(rb"%b(,%b)*(->%b)?" % (_TERM, _TERM, _TERM))
+"""Einsum's notation without spaces: terms of letters with at most one ellipsis each."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +146,16 @@ def _attribute(node: "NodeProto", attribute: "AttributeProto", *, in_function: b
         )
     elif node.op_type == "Split" and attribute.name == "num_outputs" and attribute.i != len(node.output):
         # onnx's shape inference allocates that many shapes, however many outputs there are.
-        yield _invalid(
-            label(node), f"node {shown(label(node))} splits into {attribute.i:,} but has {len(node.output)} outputs"
-        )
+        outputs = f"splits into {attribute.i:,} but has {len(node.output)} outputs"
+        yield _invalid(label(node), f"node {shown(label(node))} {outputs}")
+    elif node.op_type == "Einsum" and attribute.name == "equation" and not _is_equation(attribute):
+        # onnx's shape inference never returns from a character that it does not know.
+        yield _invalid(label(node), f"node {shown(label(node))} has no equation that Einsum can read")
+
+
+def _is_equation(attribute: "AttributeProto") -> bool:
+    text = attribute.s.replace(b" ", b"")
+    return not attribute.ref_attr_name and _EQUATION.fullmatch(text) is not None
 
 
 def _node(node: "NodeProto", limits: OnnxLimits, *, in_function: bool) -> Iterator[Finding]:

@@ -178,6 +178,16 @@ class TestContradictions:
         spoilt = model([node], [value("x", [4])], [value("y", [4])], opset_imports=opsets)
         assert "1,000,000,000" in refusal(save(tmp_path, spoilt), InvalidOnnx)
 
+    @pytest.mark.parametrize("equation", ["ij=,->i", "...>i", "...j...", "a1,b->ab", "ij->i->j", "ij->i,j", "i.j"])
+    def test_an_equation_that_onnx_never_finishes_reading(self, tmp_path: Path, equation: str) -> None:
+        node = helper.make_node("Einsum", ["x"], ["y"], equation=equation)
+        refusal(save(tmp_path, model([node], [value("x", [3, 3])], [value("y", None)])), InvalidOnnx)
+
+    @pytest.mark.parametrize("equation", ["ij->ji", "ii", " ...ij , ...jk -> ...ik ", "bhwc,hkc->bhwk", "->", "i,->i"])
+    def test_equations_that_it_reads(self, tmp_path: Path, equation: str) -> None:
+        node = helper.make_node("Einsum", ["x", "x"], ["y"], equation=equation)
+        onnx_files.load(save(tmp_path, model([node], [value("x", [3, 3])], [value("y", None)])))
+
     def test_a_newer_ir_version_says_what_can_be_read(self, tmp_path: Path) -> None:
         spoilt = classifier()
         spoilt.ir_version = 10**9
