@@ -1,11 +1,16 @@
 """Small ONNX models for the tests of `resources/onnx_*`: one good one, and ways to spoil it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
+
+from resources import onnx_files
+from resources.onnx_files import OnnxFileError, OnnxLimits
 
 FLOAT = TensorProto.FLOAT
 
@@ -88,3 +93,21 @@ def varint(number: int) -> bytes:
 def field(number: int, payload: bytes) -> bytes:
     """A length-delimited protobuf field."""
     return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+
+def save(folder: Path, content: onnx.ModelProto | bytes, name: str = "m.onnx") -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.SerializeToString())
+    return path
+
+
+def refusal(path: Path, expected: type[OnnxFileError], limits: OnnxLimits = onnx_files.DEFAULT) -> str:
+    """The message of the refusal, which is one line and names the file."""
+    with pytest.raises(OnnxFileError) as caught:
+        onnx_files.load(path, limits=limits)
+    assert type(caught.value) is expected
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    assert len(message) < 600
+    return message

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from onnx_samples import classifier, field, model, nested, relu_chain, unfolding, value, varint, weight
+from onnx_samples import classifier, field, model, nested, refusal, save, unfolding, value, varint, weight
 
 from resources import onnx_files
-from resources.onnx_files import InvalidOnnx, NotOnnx, OnnxFileError, OnnxLimits, UnsafeOnnx
+from resources.onnx_files import NotOnnx, OnnxFileError, OnnxLimits, UnsafeOnnx
 
 SMALL = classifier().SerializeToString()
-
-
-def save(folder: Path, content: onnx.ModelProto | bytes, name: str = "m.onnx") -> Path:
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.SerializeToString())
-    return path
-
-
-def refusal(path: Path, expected: type[OnnxFileError], limits: OnnxLimits = onnx_files.DEFAULT) -> str:
-    """The message of the refusal, which is one line and names the file."""
-    with pytest.raises(OnnxFileError) as caught:
-        onnx_files.load(path, limits=limits)
-    assert type(caught.value) is expected
-    message = str(caught.value)
-    assert str(path) in message
-    assert "\n" not in message
-    assert len(message) < 600
-    return message
 
 
 class TestGoodFiles:
@@ -134,70 +115,6 @@ class TestNoOnnx:
                 onnx_files.load(path)
 
 
-class TestContradictions:
-    @pytest.mark.parametrize(
-        ("spoilt", "word"),
-        [
-            (relu_chain(("x", "a"), ("c", "b"), ("b", "c"), ("c", "y")), "cycle"),
-            (relu_chain(("a", "a"), ("x", "y")), "cycle"),
-            (relu_chain(("a", "y"), ("x", "a")), "comes before"),
-            (relu_chain(("x", "a"), ("ghost", "y")), "nothing makes"),
-            (relu_chain(("x", "y"), ("x", "y")), "made twice"),
-            (relu_chain(("x", "x")), "made twice"),
-            (model([], [value("x", [1])], [value("y", [1])]), "made by no node"),
-            (model([helper.make_node("", ["x"], ["y"])], [value("x", [1])], [value("y", [1])]), "no operator"),
-        ],
-    )
-    def test_data_flow(self, tmp_path: Path, spoilt: onnx.ModelProto, word: str) -> None:
-        assert word in refusal(save(tmp_path, spoilt), InvalidOnnx)
-
-    @pytest.mark.parametrize(
-        ("dims", "dtype", "data"),
-        [
-            ([7], 1, b"\0" * 24),
-            ([-1], 1, b""),
-            ([2], 99, b"\0" * 8),
-            ([2], 1, b""),
-            ([2], 1, b"\0" * 9),
-            ([1] * 40, 1, b"0000"),
-        ],
-    )
-    def test_weights_are_as_large_as_they_claim(self, tmp_path: Path, dims: list[int], dtype: int, data: bytes) -> None:
-        spoilt = classifier()
-        spoilt.graph.initializer[0].CopyFrom(TensorProto(name="w", dims=dims, data_type=dtype, raw_data=data))
-        refusal(save(tmp_path, spoilt), InvalidOnnx)
-
-    def test_an_attribute_without_a_type(self, tmp_path: Path) -> None:
-        spoilt = classifier()
-        spoilt.graph.node[0].attribute.add().name = "odd"
-        assert "without a type" in refusal(save(tmp_path, spoilt), InvalidOnnx)
-
-    def test_a_split_into_a_billion(self, tmp_path: Path) -> None:
-        node = helper.make_node("Split", ["x"], ["y"], num_outputs=10**9)
-        opsets = [helper.make_opsetid("", 18)]
-        spoilt = model([node], [value("x", [4])], [value("y", [4])], opset_imports=opsets)
-        assert "1,000,000,000" in refusal(save(tmp_path, spoilt), InvalidOnnx)
-
-    @pytest.mark.parametrize("equation", ["ij=,->i", "...>i", "...j...", "a1,b->ab", "ij->i->j", "ij->i,j", "i.j"])
-    def test_an_equation_that_onnx_never_finishes_reading(self, tmp_path: Path, equation: str) -> None:
-        node = helper.make_node("Einsum", ["x"], ["y"], equation=equation)
-        refusal(save(tmp_path, model([node], [value("x", [3, 3])], [value("y", None)])), InvalidOnnx)
-
-    @pytest.mark.parametrize("equation", ["ij->ji", "ii", " ...ij , ...jk -> ...ik ", "bhwc,hkc->bhwk", "->", "i,->i"])
-    def test_equations_that_it_reads(self, tmp_path: Path, equation: str) -> None:
-        node = helper.make_node("Einsum", ["x", "x"], ["y"], equation=equation)
-        onnx_files.load(save(tmp_path, model([node], [value("x", [3, 3])], [value("y", None)])))
-
-    def test_a_newer_ir_version_says_what_can_be_read(self, tmp_path: Path) -> None:
-        spoilt = classifier()
-        spoilt.ir_version = 10**9
-        assert str(onnx.IR_VERSION) in refusal(save(tmp_path, spoilt), InvalidOnnx)
-
-    def test_names_cannot_break_the_line(self, tmp_path: Path) -> None:
-        spoilt = relu_chain(("x", "a"), ("ghost\nATC run success", "y"))
-        assert r"ghost\nATC" in refusal(save(tmp_path, spoilt), InvalidOnnx)
-
-
 class TestLimits:
     def test_a_length_that_claims_gigabytes(self, tmp_path: Path) -> None:
         assert "claims 3,000,000,000" in refusal(save(tmp_path, b"\x08\x08\x3a" + varint(3 * 10**9)), NotOnnx)
@@ -254,139 +171,6 @@ class TestLimits:
 
     def test_functions_that_unfold_into_a_billion_nodes(self, tmp_path: Path) -> None:
         assert "unfolds" in refusal(save(tmp_path, unfolding(30)), UnsafeOnnx)
-
-
-class TestExternalData:
-    def referring(self, folder: Path, location: str, **entries: str) -> Path:
-        content = classifier()
-        tensor = content.graph.initializer[0]
-        tensor.ClearField("raw_data")
-        tensor.data_location = TensorProto.EXTERNAL
-        for key, text in {"location": location, **entries}.items():
-            tensor.external_data.add(key=key, value=text)
-        return save(folder, content)
-
-    @pytest.mark.parametrize(
-        "location", ["/etc/passwd", "../secret.bin", "a/../../secret.bin", "", "C:\\w.bin", "a\0b"]
-    )
-    def test_outside_the_folder(self, tmp_path: Path, location: str) -> None:
-        inside = tmp_path / "model"
-        inside.mkdir()
-        (tmp_path / "secret.bin").write_bytes(b"\0" * 10_000)
-        path = self.referring(inside, location)
-        refusal(path, UnsafeOnnx)
-        (finding,) = onnx_files.findings(onnx_files.parse(path), inside)
-        assert (finding.code, finding.severity) == ("external_data", "unsafe")
-
-    @pytest.mark.parametrize("make", [Path.symlink_to, lambda link, to: link.symlink_to(to.parent)])
-    def test_links_out_of_the_folder(self, tmp_path: Path, make: Callable[[Path, Path], None]) -> None:
-        inside = tmp_path / "model"
-        inside.mkdir()
-        secret = tmp_path / "secret.bin"
-        secret.write_bytes(b"\0" * 10_000)
-        make(inside / "link", secret)
-        location = "link" if (inside / "link").is_file() else "link/secret.bin"
-        refusal(self.referring(inside, location), UnsafeOnnx)
-
-    def test_devices(self, tmp_path: Path) -> None:
-        os.mkfifo(tmp_path / "pipe")
-        refusal(self.referring(tmp_path, "pipe"), UnsafeOnnx)
-
-    @pytest.mark.parametrize(
-        "entries",
-        [{"offset": "9999"}, {"length": "1"}, {"offset": "-1"}, {"offset": "9" * 30}, {"length": "1e3"}],
-    )
-    def test_ranges_that_are_not_there(self, tmp_path: Path, entries: dict[str, str]) -> None:
-        (tmp_path / "w.bin").write_bytes(b"\0" * 64 * 27 * 4)
-        refusal(self.referring(tmp_path, "w.bin", **entries), InvalidOnnx)
-
-    def test_a_missing_file(self, tmp_path: Path) -> None:
-        refusal(self.referring(tmp_path, "w.bin"), InvalidOnnx)
-
-    def test_weights_beyond_what_one_model_can_hold(self, tmp_path: Path) -> None:
-        (tmp_path / "w.bin").write_bytes(b"\0" * 64 * 27 * 4)
-        refusal(self.referring(tmp_path, "w.bin"), UnsafeOnnx, OnnxLimits(file_bytes=5000))
-
-
-class TestFindings:
-    def codes(self, content: onnx.ModelProto) -> list[str]:
-        return [finding.code for finding in onnx_files.findings(content, Path())]
-
-    def test_a_good_model_has_none(self) -> None:
-        assert self.codes(classifier()) == []
-
-    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-    def test_weights_that_are_no_numbers(self, tmp_path: Path, bad: float, dtype: type) -> None:
-        array: np.ndarray[Any, Any] = np.ones(100, dtype)
-        array[57] = bad
-        node = helper.make_node("Identity", ["t"], ["y"])
-        tensor = numpy_helper.from_array(array, "t")
-        content = model([node], [value("x", [1])], [value("y", None, tensor.data_type)], [tensor])
-        assert self.codes(onnx_files.load(save(tmp_path, content))) == ["non_finite_weight"]
-
-    def test_bfloat16_weights(self) -> None:
-        node = helper.make_node("Identity", ["t"], ["y"])
-        tensor = TensorProto(name="t", data_type=TensorProto.BFLOAT16, dims=[2], raw_data=b"\x80\x3f\x80\x7f")
-        content = model([node], [], [value("y", None, TensorProto.BFLOAT16)], [tensor])
-        assert self.codes(content) == ["non_finite_weight"]
-
-    def test_large_finite_weights_are_finite(self) -> None:
-        content = classifier()
-        huge = np.full(64 * 27, 3e38, np.float32)
-        content.graph.initializer[0].raw_data = huge.tobytes()
-        assert self.codes(content) == []
-
-    def test_foreign_operators_and_functions(self) -> None:
-        content = unfolding(2)
-        content.graph.node[0].op_type = "Custom"
-        assert self.codes(content) == ["unknown_domain", "local_function", "local_function"]
-
-    def test_control_flow(self) -> None:
-        assert set(self.codes(nested(2))) == {"control_flow"}
-
-    def test_nothing_to_compute(self) -> None:
-        assert self.codes(model([], [value("x", [1])], [])) == ["no_node", "no_output"]
-
-    def test_a_broken_structure_is_all_that_is_said(self) -> None:
-        content = relu_chain(("ghost", "y"))
-        content.graph.node[0].domain = "custom"
-        assert {(f.code, f.severity) for f in onnx_files.findings(content, Path())} == {("structure", "invalid")}
-
-    def test_what_they_list_is_bounded(self) -> None:
-        nodes = [helper.make_node("If", ["c"], [f"y{i}"]) for i in range(1000)]
-        content = model(nodes, [value("c", [], TensorProto.BOOL)], [value("y0", None)])
-        assert len(self.codes(content)) == 200
-
-    def test_the_checkers_complaint_is_one_line(self) -> None:
-        content = classifier()
-        assert onnx_files.checker_error(content) == ""
-        content.graph.node[1].op_type = "Reluu"
-        error = onnx_files.checker_error(content)
-        assert "Reluu" in error
-        assert "\n" not in error
-
-
-class TestSignature:
-    def test_names_types_and_shapes(self) -> None:
-        found = onnx_files.signature(classifier("N"))
-        assert [(t.name, t.dtype, t.shape) for t in found.inputs] == [("x", "float32", (-1, 3, 8, 8))]
-        assert [(t.name, t.dtype, t.shape) for t in found.outputs] == [("y", "float32", (-1, 5))]
-
-    def test_symbols_are_not_part_of_it(self) -> None:
-        assert onnx_files.signature(classifier("N")) == onnx_files.signature(classifier("batch"))
-        assert onnx_files.signature(classifier("N")) != onnx_files.signature(classifier(1))
-
-    def test_weights_that_are_listed_as_inputs_are_left_out(self) -> None:
-        content = classifier()
-        content.graph.input.append(value("w", [64, 3, 3, 3]))
-        assert onnx_files.signature(content) == onnx_files.signature(classifier())
-
-    def test_unknown_rank_and_odd_types(self) -> None:
-        text = value("s", None, TensorProto.STRING)
-        several = helper.make_tensor_sequence_value_info("q", TensorProto.FLOAT, None)
-        found = onnx_files.signature(model([], [text, several], []))
-        assert [(t.dtype, t.shape) for t in found.inputs] == [("string", None), ("sequence", None)]
 
 
 def corrupted(data: bytes, edits: list[tuple[int, int]]) -> bytes:
