@@ -99,7 +99,7 @@ def run_session(
 
 
 class Rounder:
-    """Rounds FP32 arrays to a narrow type and back, as the casts of a lowered graph do, many times faster than numpy."""
+    """Rounds FP32 arrays to a narrow type and back, as the casts of a lowered graph do; much faster than numpy."""
 
     def __init__(self, dtype: DType) -> None:
         from onnx import helper

@@ -173,10 +173,11 @@ class Gatherer:
     def layer(
         self, x: "NDArray[Any]", y: "NDArray[Any]", smallest: float, *, nonnegative: bool = False
     ) -> LayerStatistics:
-        """Statistics of two tensors of one shape; `smallest` is the smallest normal number of what x is held in; `nonnegative` says that no element of x is below zero, which saves a step.
+        """Statistics of two tensors of one shape.
 
-        FP32 tensors are summed in FP32 within a chunk and in double precision over chunks; whatever is not finite, too
-        large for that, or of another type is summed in double precision.
+        `smallest` is the smallest normal number of what x is held in; `nonnegative` says that no element of x is below
+        zero, which saves a step. FP32 tensors are summed in FP32 within a chunk and in double precision over chunks;
+        what is not finite, too large or too small for that, or of another type, in double precision throughout.
         """
         import numpy as np
 

@@ -124,7 +124,11 @@ class _Builder:
         if proto.op_type in EXACT and made.inputs == made.output and first in self.emitter.floats:
             return self.emitter.rounded(first, made.output), None
         sample = sample_of(proto, self.initializers, self.graph) if self.sampled else None
-        thin = {proto.input[position]: self._slice(proto.input[position], sample) for position in sample.inputs} if sample else {}
+        thin = (
+            {proto.input[position]: self._slice(proto.input[position], sample) for position in sample.inputs}
+            if sample
+            else {}
+        )
         inputs = self.emitter.inputs(proto, made, lambda name: thin.get(name, name))
         if inputs == device_inputs:
             return self._device_name(first), None

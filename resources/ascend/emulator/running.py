@@ -1,11 +1,10 @@
 """Running one segment, and measuring its layers.
 
-Here belongs the edge of a comparison: sessions over shared weights, feeds, threads that gather statistics. Not here:
+Here belongs the edge of a comparison: sessions over shared weights, feeds, figures. Not here:
 the order of segments and the judgement (`compare.py`).
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
 _SHARED_ABOVE = 1024
 """Bytes above which a weight is shared with ONNX Runtime instead of copied into the graph."""
-
-_THREADED_ABOVE = 1 << 20
-"""Elements above which statistics are worth several threads."""
 
 _FP32_SMALLEST = 2.0**-126
 
@@ -147,26 +143,11 @@ def _declared(name: str, shape: tuple[int, ...]) -> "onnx.TensorProto":
     return tensor
 
 
-class Meter:
-    """Measures layers, on several threads where it pays."""
-
-    def __init__(self) -> None:
-        self._gatherers = [Gatherer() for _ in range(infer.threads())]
-
-    def measure(
-        self, pool: Executor, layers: Sequence[Layer], tensors: "Mapping[str, NDArray[Any]]", *, sampled: bool
-    ) -> list[LayerComparison]:
-        """Figures for each layer, in order; with `sampled`, pure rounding errors of large tensors from blocks."""
-        sizes = [tensors[layer.reference].size if _is_array(tensors[layer.reference]) else 0 for layer in layers]
-        order = sorted(range(len(layers)), key=sizes.__getitem__, reverse=True)
-        workers = len(self._gatherers) if sum(sizes) > _THREADED_ABOVE else 1
-        shares = [order[start::workers] for start in range(workers)]
-
-        def work(gatherer: Gatherer, share: list[int]) -> list[tuple[int, LayerComparison]]:
-            return [(index, _measured(gatherer, layers[index], tensors, sampled=sampled)) for index in share]
-
-        parts = pool.map(work, self._gatherers, shares) if workers > 1 else [work(self._gatherers[0], order)]
-        return [figures for _, figures in sorted((pair for part in parts for pair in part), key=lambda pair: pair[0])]
+def measure(
+    gatherer: Gatherer, layers: Sequence[Layer], tensors: "Mapping[str, NDArray[Any]]", *, sampled: bool
+) -> list[LayerComparison]:
+    """Figures for each layer, in order; with `sampled`, pure rounding errors of large tensors from blocks."""
+    return [_measured(gatherer, layer, tensors, sampled=sampled) for layer in layers]
 
 
 def _measured(
@@ -174,7 +155,9 @@ def _measured(
 ) -> LayerComparison:
     x, y = tensors[layer.device], tensors[layer.reference]
     smallest = SMALLEST_NORMAL.get(layer.made.output, _FP32_SMALLEST)
-    statistics = gatherer.layer(x, y, smallest, nonnegative=layer.node.op == "Relu") if _comparable(x, y) else _INCOMPARABLE
+    statistics = (
+        gatherer.layer(x, y, smallest, nonnegative=layer.node.op == "Relu") if _comparable(x, y) else _INCOMPARABLE
+    )
     return LayerComparison(
         index=layer.node.index,
         node=layer.node.name,
@@ -203,12 +186,6 @@ def _own_error(gatherer: Gatherer, layer: Layer, tensors: "Mapping[str, NDArray[
     if not _comparable(own, y):
         return _NAN
     return gatherer.own_distance(own, y, sample=sampled and layer.exact)
-
-
-def _is_array(value: object) -> bool:
-    import numpy as np
-
-    return isinstance(value, np.ndarray)
 
 
 def _comparable(x: object, y: object) -> bool:

@@ -1,8 +1,8 @@
 """Which part of a large operator's result its own error is measured on.
 
-Here belongs the choice. The own error of a node needs a third run of it; on every eighth channel that costs an eighth, sees every
-position, and estimates a ratio of norms that is alike in all channels. Whatever looks suspicious is measured in full afterwards
-(`compare.py`). Not here: the measuring.
+Here belongs the choice. The own error of a node needs a third run of it; on every eighth channel that costs an eighth,
+sees every position, and estimates a ratio of norms that is alike in all channels. Whatever looks suspicious is
+measured in full afterwards (`compare.py`). Not here: the measuring.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,37 @@ _SLICE_WITH_STEPS = 12
 """The opset in which `Slice` takes steps (10) and `Constant` integers (12)."""
 
 ELEMENTWISE = frozenset(
-    {"Add", "Sub", "Mul", "Div", "Sum", "Mean", "Pow", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sigmoid", "Tanh", "Gelu"}
-    | {"HardSigmoid", "HardSwish", "LeakyRelu", "Elu", "Selu", "Celu", "Softplus", "Softsign", "Mish", "Clip", "Sin", "Cos"}
+    {
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Sum",
+        "Mean",
+        "Pow",
+        "Exp",
+        "Log",
+        "Sqrt",
+        "Reciprocal",
+        "Erf",
+        "Sigmoid",
+        "Tanh",
+        "Gelu",
+    }
+    | {
+        "HardSigmoid",
+        "HardSwish",
+        "LeakyRelu",
+        "Elu",
+        "Selu",
+        "Celu",
+        "Softplus",
+        "Softsign",
+        "Mish",
+        "Clip",
+        "Sin",
+        "Cos",
+    }
 )
 """Operators whose results depend on the same position of their inputs alone."""
 
@@ -37,7 +66,8 @@ ELEMENTWISE = frozenset(
 class Sample:
     """Every `step`-th entry of `axis` of the output.
 
-    `weights`: the axis to thin of each weight, by input position; `inputs`: positions of inputs to thin on `axis` themselves.
+    `weights`: the axis to thin of each weight, by input position; `inputs`: positions of inputs to thin on `axis`
+    themselves.
     """
 
     axis: int
