@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,24 @@ def test_head_is_the_commit_that_is_checked_out(repo: Path, model: Path) -> None
     assert git.head(repo) == git.head(model) == in_git(repo, "rev-parse", "HEAD")
     assert git.author(repo, git.head(repo)) == "Ada Lovelacé <ada@example.com>"
     assert git.repository(model) == repo
+
+
+@pytest.mark.parametrize(
+    ("clock", "moment"),
+    [
+        ("1795185780 +0800", datetime(2026, 11, 20, 14, 43, tzinfo=UTC)),
+        ("99999999999999999 +0000", datetime(1970, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_commits_time_is_utc_and_its_committers_clock_is_not_trusted(
+    repo: Path, clock: str, moment: datetime
+) -> None:
+    tree = in_git(repo, "rev-parse", "HEAD^{tree}")
+    text = f"tree {tree}\nauthor A <a@b> 1 +0000\ncommitter B <b@c> {clock}\n\nauthor of nothing\n"
+    write(repo, {"commit": text})
+    made = in_git(repo, "hash-object", "-t", "commit", "-w", "--literally", "commit")
+    assert git.committed_at(repo, made) == moment
+    assert git.author(repo, made) == "A <a@b>"
 
 
 def test_names_of_a_commit_are_resolved(repo: Path) -> None:
