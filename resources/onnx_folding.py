@@ -259,8 +259,9 @@ def _constants(model: "ModelProto") -> "dict[str, Array]":
 
     tensors = {weight.name: weight for weight in model.graph.initializer}
     for node in model.graph.node:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value" and node.output:
-            tensors[node.output[0]] = node.attribute[0].t
+        held = [entry.t for entry in node.attribute if entry.name == "value" and entry.HasField("t")]
+        if node.op_type == "Constant" and node.output and held:
+            tensors[node.output[0]] = held[0]
     usable = {name: t for name, t in tensors.items() if t.data_type != TensorProto.STRING and _small(t.dims)}
     return {name: numpy_helper.to_array(tensor) for name, tensor in usable.items()}
 

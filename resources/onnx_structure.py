@@ -144,6 +144,10 @@ def _attribute(node: "NodeProto", attribute: "AttributeProto", *, in_function: b
         yield _invalid(
             label(node), f"node {shown(label(node))} has an attribute {shown(attribute.name)} without a type"
         )
+    elif (part := _holds(attribute)) and not attribute.HasField(part) and not attribute.ref_attr_name:
+        yield _invalid(
+            label(node), f"node {shown(label(node))} has an attribute {shown(attribute.name)} without its value"
+        )
     elif node.op_type == "Split" and attribute.name == "num_outputs" and attribute.i != len(node.output):
         # onnx's shape inference allocates that many shapes, however many outputs there are.
         outputs = f"splits into {attribute.i:,} but has {len(node.output)} outputs"
@@ -151,6 +155,17 @@ def _attribute(node: "NodeProto", attribute: "AttributeProto", *, in_function: b
     elif node.op_type == "Einsum" and attribute.name == "equation" and not _is_equation(attribute):
         # onnx's shape inference never returns from a character that it does not know.
         yield _invalid(label(node), f"node {shown(label(node))} has no equation that Einsum can read")
+
+
+def _holds(attribute: "AttributeProto") -> Literal["t", "g", "sparse_tensor"] | None:
+    """The field of an attribute whose value is a message, which has no default; None for any other."""
+    from onnx import AttributeProto
+
+    if attribute.type == AttributeProto.TENSOR:
+        return "t"
+    if attribute.type == AttributeProto.GRAPH:
+        return "g"
+    return "sparse_tensor" if attribute.type == AttributeProto.SPARSE_TENSOR else None
 
 
 def _is_equation(attribute: "AttributeProto") -> bool:

@@ -119,3 +119,10 @@ def test_an_operator_of_another_domain_is_left() -> None:
     model = graph("Add", [I64(1), I64(2)], 13)
     model.graph.node[0].domain = "custom"
     assert folded(model) is None
+
+
+def test_a_constant_of_numbers_is_no_tensor() -> None:
+    node = helper.make_node("Constant", [], ["y"], value_ints=[1, 2])
+    model = helper.make_model(helper.make_graph([node], "g", [], []))
+    model.graph.node[0].attribute[0].name = "value"
+    assert not fold(model, {})

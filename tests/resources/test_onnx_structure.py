@@ -49,6 +49,12 @@ class TestContradictions:
         spoilt.graph.node[0].attribute.add().name = "odd"
         assert "without a type" in refusal(save(tmp_path, spoilt), InvalidOnnx)
 
+    @pytest.mark.parametrize("kind", ["TENSOR", "GRAPH", "SPARSE_TENSOR"])
+    def test_an_attribute_without_the_value_that_its_type_promises(self, tmp_path: Path, kind: str) -> None:
+        spoilt = model([helper.make_node("Constant", [], ["y"])], [], [value("y", None)])
+        spoilt.graph.node[0].attribute.add(name="value", type=onnx.AttributeProto.AttributeType.Value(kind))
+        assert "without its value" in refusal(save(tmp_path, spoilt), InvalidOnnx)
+
     def test_a_split_into_a_billion(self, tmp_path: Path) -> None:
         node = helper.make_node("Split", ["x"], ["y"], num_outputs=10**9)
         opsets = [helper.make_opsetid("", 18)]
