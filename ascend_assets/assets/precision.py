@@ -11,6 +11,7 @@ from ascend_assets import evaluation
 from ascend_assets.records import OmRecord, OnnxRecord, PrecisionRecord, TaskMetric
 from ascend_assets.spec import ModelSpec, Target
 from ascend_assets.stage import Order, Tools
+from resources.ascend import gears
 from resources.ascend.emulator.infer import reference as fp32
 from resources.ascend.options import CompileOptions
 
@@ -42,8 +43,8 @@ def make(
 
 
 def shapes(options: CompileOptions) -> dict[str, tuple[int, ...]]:
-    """The shapes that one batch has: the compiled ones, an open dimension at its first gear."""
-    return {name: tuple(dims) for name, dims in options.input_shape.items()}
+    """The shapes that one batch has: the compiled ones, or those of the largest gear."""
+    return gears.largest(options) or {name: tuple(dims) for name, dims in options.input_shape.items()}
 
 
 def _task_metric(tools: Tools, onnx: OnnxRecord, om: OmRecord, spec: ModelSpec, target: Target) -> TaskMetric | None:

@@ -17,6 +17,8 @@ from ascend_assets import graph, history, models
 from ascend_assets.cli.console import Unusable
 from ascend_assets.codec import AnyRecord, read_record
 from ascend_assets.definitions import build_defs
+from ascend_assets.event_log import kept_open
+from ascend_assets.progress import listening
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, Tools
 from ascend_assets.walk import key_of, stages
@@ -51,7 +53,8 @@ class Session:
         """Run a job to its end."""
         walk = self.definitions.resolve_job_def(job)
         config: dict[str, Any] = {**_QUIET, "ops": self._ops(job, reason)}
-        result = walk.execute_in_process(run_config=config, instance=self.instance, raise_on_error=False)
+        with kept_open(self.instance) as hold, listening(lambda _: hold()):
+            result = walk.execute_in_process(run_config=config, instance=self.instance, raise_on_error=False)
         return Ended(success=result.success, run_id=result.run_id, errors=_errors(result))
 
     def tools(self) -> Tools:
