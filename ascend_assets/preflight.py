@@ -5,47 +5,47 @@ how it is printed (`cli/preflight.py`), or a candidate's own walk (`walk.py`).
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from ascend_assets import evaluation
+from ascend_assets import preflight_inputs
 from ascend_assets.gates import conversion, lint, performance, precision
 from ascend_assets.gates.case import DEFAULTS
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.lint import onnx_rules
+from ascend_assets.preflight_inputs import Asked, NotUsable, Settled
 from ascend_assets.records import BenchmarkRecord, LintCount, LintRecord, PrecisionRecord
-from resources import npz, onnx_files
+from resources import onnx_files
 from resources.ascend.emulator import compile as compiler
 from resources.ascend.emulator import messages, refusals
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Comparison, CompileRefused, CompileReport, Profile, ToolchainIdentity
 from resources.digests import sha256_file
-from resources.onnx_shapes import fixed_inputs
 
 if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-    Tensors = dict[str, NDArray[Any]]
+    Tensors = Mapping[str, NDArray[Any]]
 
 Say = Callable[[str], None]
 _OF_FILE = ("onnx_checker", "opset", "operators_registered", "model_safety")
 """Lint criteria that a file without a project can be judged by."""
 
 
-class NotUsable(Exception):
-    """What was given cannot be judged. The message says what to do."""
-
-
 @dataclass(frozen=True)
 class Preflight:
-    """What is known of one file. `comparison` and `profile` are None where the compiler refused."""
+    """What is known of one file. `comparison` and `profile` are None where the compiler refused.
+
+    `assumed`: inputs that were given a batch of 1 because nobody named one.
+    """
 
     path: Path
     sha256: str
     options: CompileOptions
+    assumed: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
     comparison: Comparison | None
     profile: Profile | None
@@ -68,12 +68,14 @@ def run(
 ) -> Preflight:
     """Judge one ONNX file.
 
-    `batch` becomes the first dimension of inputs that leave it open. `inputs`: an `.npz` with one array per input, else
-    random tensors from `seed` are compared. Raises `NotUsable`, `OnnxFileError` or `ShapeError`.
+    `batch` becomes the first dimension of inputs that leave it open; 1 where nobody says. `inputs`: an `.npz` with one
+    array per input, whose sizes settle what else is open; else random tensors from `seed` are compared. Raises
+    `NotUsable`, `OnnxFileError`.
     """
     begin = time.monotonic()
     say(f"reading {path}")
-    file = _File.read(path, options, batch)
+    arrays = preflight_inputs.read_arrays(inputs) if inputs else None
+    file = _File.read(path, options, Asked(options.input_shape, batch, arrays, inputs))
     identity = _toolchain()
     findings = lint.judge(LintRecord(key="", made_from={"onnx": file.sha256}, counts=file.counts), DEFAULTS)
     verdicts = [verdict for verdict in findings if verdict.criterion in _OF_FILE]
@@ -82,19 +84,19 @@ def run(
         report = file.compile()
     except CompileRefused as refusal:
         verdicts.append(conversion.refused(refusal, toolchain=identity, subject=file.sha256))
-        return Preflight(path, file.sha256, file.options, tuple(verdicts), None, None, 0.0, time.monotonic() - begin)
+        return file.preflight(path, verdicts, time.monotonic() - begin)
     verdicts.append(conversion.compiled(report, toolchain=identity, subject=file.sha256))
-    tensors, origin = _tensors(file, inputs, seed)
+    tensors = preflight_inputs.tensors(file.model, file.settled, file.asked, seed)
     say(f"comparing {len(file.model.graph.node)} layers, {file.options.mode} against FP32")
     compared = time.monotonic()
     comparison = file.compare(tensors)
     spent = time.monotonic() - compared
     say("estimating the time on the device")
     profile = file.profile()
-    verdicts += precision.judge(_precision(file, comparison, identity, origin), DEFAULTS)
+    verdicts += precision.judge(_precision(file, comparison, identity), DEFAULTS)
     verdicts += performance.judge(_benchmark(file, profile, identity), DEFAULTS)
-    judged = tuple(v for v in verdicts if v.criterion not in _NEEDS_A_PROJECT)
-    return Preflight(path, file.sha256, file.options, judged, comparison, profile, spent, time.monotonic() - begin)
+    judged = [verdict for verdict in verdicts if verdict.criterion not in _NEEDS_A_PROJECT]
+    return file.preflight(path, judged, time.monotonic() - begin, comparison, profile, spent)
 
 
 _NEEDS_A_PROJECT = frozenset({"task_metric_drop", "latency_regression"})
@@ -108,16 +110,40 @@ class _File:
     model: "onnx.ModelProto"
     sha256: str
     options: CompileOptions
+    asked: Asked
+    settled: Settled
     counts: tuple[LintCount, ...]
 
     @classmethod
-    def read(cls, path: Path, options: CompileOptions, batch: int | None) -> "_File":
+    def read(cls, path: Path, options: CompileOptions, asked: Asked) -> "_File":
         model = onnx_files.load(path)
         if not model.graph.node:
             raise NotUsable(f"{path}: holds no node: export the model again")
         counts = onnx_rules.of_model(model, onnx_files.findings(model, path.parent))
-        shapes = fixed_inputs(model, options.input_shape, batch)
-        return cls(model, sha256_file(path), options.model_copy(update={"input_shape": shapes}), counts)
+        settled = preflight_inputs.settle(path, model, asked)
+        fixed = options.model_copy(update={"input_shape": settled.shapes})
+        return cls(model, sha256_file(path), fixed, asked, settled, counts)
+
+    def preflight(
+        self,
+        path: Path,
+        verdicts: Sequence[Verdict],
+        seconds: float,
+        comparison: Comparison | None = None,
+        profile: Profile | None = None,
+        comparison_seconds: float = 0.0,
+    ) -> Preflight:
+        return Preflight(
+            path=path,
+            sha256=self.sha256,
+            options=self.options,
+            assumed=self.settled.assumed,
+            verdicts=tuple(verdicts),
+            comparison=comparison,
+            profile=profile,
+            comparison_seconds=comparison_seconds,
+            seconds=seconds,
+        )
 
     def compile(self) -> CompileReport:
         diagnostics = compiler.judge(self.model, self.options)
@@ -148,31 +174,7 @@ def _toolchain() -> ToolchainIdentity:
     return Emulator().describe()
 
 
-def _tensors(file: _File, given: Path | None, seed: int) -> "tuple[Tensors, Literal['evaluation', 'random']]":
-    """The inputs that layers are compared on, checked against the model's."""
-    declared = {t.name: t for t in onnx_files.signature(file.model).inputs}
-    if given is None:
-        drawn = evaluation.samples_for_comparison(None, list(declared.values()), file.options.input_shape, seed=seed)
-        return drawn, "random"
-    arrays = npz.read(given)
-    tensors = {}
-    for name, tensor in declared.items():
-        if name not in arrays:
-            raise NotUsable(f"{given}: has no array {name!r}; the model's inputs are: {', '.join(declared)}")
-        wanted = tuple(file.options.input_shape[name])
-        array = arrays[name]
-        if array.dtype.name != tensor.dtype or array.shape[1:] != wanted[1:] or len(array) < wanted[0]:
-            raise NotUsable(
-                f"{given}: array {name!r} is {array.dtype.name} {list(array.shape)}, "
-                f"the model takes {tensor.dtype} {list(wanted)}: save it so, or give --input-shape"
-            )
-        tensors[name] = array[: wanted[0]]
-    return tensors, "evaluation"
-
-
-def _precision(
-    file: _File, comparison: Comparison, identity: ToolchainIdentity, inputs: "Literal['evaluation', 'random']"
-) -> PrecisionRecord:
+def _precision(file: _File, comparison: Comparison, identity: ToolchainIdentity) -> PrecisionRecord:
     return PrecisionRecord(
         key="",
         made_from={"onnx": file.sha256, "om": file.sha256},
@@ -181,7 +183,7 @@ def _precision(
         toolchain=identity,
         comparison=comparison,
         task_metric=None,
-        inputs=inputs,
+        inputs="random" if file.asked.arrays is None else "evaluation",
         samples=file.batch,
     )
 

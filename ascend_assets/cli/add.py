@@ -7,7 +7,7 @@ import click
 from ascend_assets.cli.console import print_json, say
 
 
-@click.command()
+@click.command(short_help="Make a model of an ONNX file.")
 @click.argument("onnx", metavar="MODEL.onnx", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="Lower-case letters, digits and _; becomes the folder's name.")
 @click.option(

@@ -1,18 +1,26 @@
-"""Printing: tables, marks, numbers, JSON.
+"""Printing: lines, tables, numbers, JSON.
 
-Here belongs how things look in a terminal. Nothing here decides anything.
+Here belongs how things look in a terminal, whatever a model file tries to do to it. Not here: verdicts
+(`verdicts.py`); nothing here decides anything.
 """
 
+import io
 import json
 import math
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ascend_assets.environments import ENVIRONMENT_NAMES
-from ascend_assets.gates.verdict import Verdict
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+WIDE = 160
+"""Columns where there is no terminal: a log or a pipe is read in something that scrolls or wraps."""
+_NARROWEST = 40
 
 
 class Refused(Exception):
@@ -24,8 +32,16 @@ class Unusable(Exception):
 
 
 def print_json(value: object) -> None:
-    """One JSON object on stdout. NaN and infinity, which JSON has not, become null."""
-    click.echo(json.dumps(finite(value), ensure_ascii=False, allow_nan=False))
+    """One JSON object on one line of stdout. NaN and infinity, which JSON has not, become null."""
+    text = json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # Escapes mean the same to whoever parses it, and fit every encoding.
+        text = json.dumps(finite(value), allow_nan=False)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    click.echo(text)
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -41,64 +57,56 @@ def finite(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 def say(text: str = "") -> None:
     """A line on stdout."""
-    click.echo(text)
+    click.echo(clean(text))
 
 
 def progress(text: str) -> None:
     """A line on stderr: what is being done, kept out of what a script reads."""
-    click.echo(text, err=True)
-
-
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, wrap: int | None = None) -> None:
-    """A plain table that fits the terminal; the column numbered `wrap` takes what is left and wraps."""
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    width = None if sys.stdout.isatty() else 160
-    grid = Table(box=SIMPLE, pad_edge=False, show_edge=False)
-    for index, header in enumerate(headers):
-        grid.add_column(header, overflow="fold", no_wrap=index != wrap, ratio=1 if index == wrap else None)
-    for row in rows:
-        grid.add_row(*(Text(clean(cell)) for cell in row))
-    Console(width=width, highlight=False).print(grid)
+    click.echo(clean(text), err=True)
 
 
 def clean(text: str) -> str:
-    """Text from a model file without control characters: a node's name must not move a person's cursor."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """Text on one line without control characters: a name from a file must not move a person's cursor."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def verdict_table(verdicts: Sequence[Verdict]) -> None:
-    """One row per verdict: what was judged, where, the value, what admits it, and why."""
-    rows = [
-        (
-            verdict.criterion,
-            verdict.target or "-",
-            number(verdict.value),
-            bounds(verdict),
-            *(mark(verdict, environment) for environment in ENVIRONMENT_NAMES),
-            verdict.why,
-        )
-        for verdict in verdicts
-    ]
-    table(("criterion", "target", "value", "limit", *ENVIRONMENT_NAMES, "why"), rows, wrap=4 + len(ENVIRONMENT_NAMES))
+def width() -> int:
+    """Columns to fill: the terminal's, `COLUMNS` if that is set, `WIDE` where there is neither."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        return max(_NARROWEST, shutil.get_terminal_size((WIDE, 24)).columns)
+    return WIDE
 
 
-def mark(verdict: Verdict, environment: str) -> str:
-    """What an environment says to a verdict, in one word."""
-    if environment not in verdict.admits:
-        return "no"
-    return "yes" if verdict.judged else "open"
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, wrap: int | None = None) -> None:
+    """A plain table that fits the terminal, as long as what does not fit is in the column numbered `wrap`."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for index, header in enumerate(headers):
+        grid.add_column(header, overflow="fold", no_wrap=index != wrap)
+    for row in rows:
+        grid.add_row(*(Text(clean(cell)) for cell in row))
+    show(grid)
 
 
-def bounds(verdict: Verdict) -> str:
-    """The limits, once where every environment has the same."""
-    values = [f"{verdict.limits[name]:g}" for name in ENVIRONMENT_NAMES]
-    return f"{verdict.sense} {values[0] if len(set(values)) == 1 else ' / '.join(values)}"
+def show(*parts: "RenderableType") -> None:
+    """Print what rich renders, without the blanks with which it fills every line.
+
+    In colours only if stdout is a terminal, and not where `NO_COLOR` is set.
+    """
+    from rich.console import Console
+
+    drawn = io.StringIO()
+    canvas = Console(
+        file=drawn, width=width(), highlight=False, markup=False, emoji=False, force_terminal=sys.stdout.isatty()
+    )
+    for part in parts:
+        canvas.print(part)
+    click.echo("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
 
 
 def number(value: float | None) -> str:
-    """A figure, short."""
+    """A figure in four digits: `-` for none."""
     return "-" if value is None else f"{value:.4g}"

@@ -4,6 +4,7 @@ Here belong the group and the translation of errors into one line and an exit co
 so that `ascend --help` and `ascend preflight` start at once.
 """
 
+import io
 import os
 import sys
 import warnings
@@ -11,7 +12,8 @@ import warnings
 import click
 
 from ascend_assets.cli import add, init, preflight, registry, run
-from ascend_assets.cli.console import Refused, Unusable
+from ascend_assets.cli.bounds import INTERRUPTED
+from ascend_assets.cli.console import Refused, Unusable, progress
 
 REFUSED, UNUSABLE = 1, 2
 
@@ -42,16 +44,20 @@ def main() -> None:
     """Run the command line. One line on stderr says what went wrong and what to do; no traceback unless asked for."""
     # Dagster warns of its own preview interfaces; a person at a terminal can do nothing about it.
     warnings.filterwarnings("ignore", module=r"dagster(\..*)?")
+    # A name that the terminal's encoding lacks is shown with marks in place of letters, not as an error.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     traceback = "--traceback" in sys.argv[1:]
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.Abort:
-        code = _say("interrupted", UNUSABLE)
+        code = _say("interrupted", INTERRUPTED)
     except click.UsageError as error:
-        hint = f" See: {error.ctx.command_path} --help" if error.ctx else ""
-        code = _say(f"{error.format_message()}{hint}", UNUSABLE)
+        hint = f". See: {error.ctx.command_path} --help" if error.ctx else ""
+        code = _say(f"{error.format_message().rstrip('.')}{hint}", UNUSABLE)
     except Refused as error:
         code = _say(str(error), REFUSED)
     except BrokenPipeError:
@@ -73,5 +79,5 @@ def _ours(error: Exception) -> bool:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"ascend: {' '.join(message.split(chr(10)))}", err=True)
+    progress(f"ascend: {' '.join(message.split())}")
     return code

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from ascend_assets import models
-from ascend_assets.cli.console import Unusable, print_json, say, table, verdict_table
+from ascend_assets.cli.console import Unusable, print_json, say, table
+from ascend_assets.cli.verdicts import verdict_table
 from ascend_assets.environments import ENVIRONMENT_NAMES
 from ascend_assets.gates.verdict import Verdict
 from resources.folder_store import FolderStore
@@ -55,7 +56,7 @@ def list_releases(name: str, environment: str | None, as_json: bool) -> None:  #
     )  # fmt: skip
 
 
-@click.command()
+@click.command(short_help="Show one release: what it is made of, and every verdict.")
 @click.argument("release", metavar="MODEL[/VERSION]")
 @click.option("--json", "as_json", is_flag=True, help="The manifest on stdout.")
 def show(release: str, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
@@ -76,7 +77,7 @@ def show(release: str, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
     verdict_table([Verdict.model_validate(v) for v in found.verdicts])
 
 
-@click.command()
+@click.command(short_help="Show every model: its stages, its gates, what is live where.")
 @click.argument("name", metavar="[MODEL]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def status(name: str | None, as_json: bool) -> None:  # noqa: FBT001 - click's keyword

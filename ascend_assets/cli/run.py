@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ascend_assets.cli.console import Refused, Unusable, print_json, progress, say, verdict_table
+from ascend_assets.cli.console import Refused, Unusable, print_json, progress, say
+from ascend_assets.cli.verdicts import verdict_table
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.progress import StageEvent, listening
 
@@ -50,7 +51,7 @@ class Watch:
         return [event for event in self.events if event.kind == "made"]
 
 
-@click.command()
+@click.command(short_help="Build a candidate of a model and carry it to dev.")
 @click.argument("model")
 @click.option("--commit", default="", metavar="REV", help="Build this commit's files instead of the working tree's.")
 @click.option("--reason", default="", help="Why; stands in the ledger.")
@@ -72,7 +73,7 @@ def run(model: str, commit: str, reason: str, as_json: bool) -> None:  # noqa: F
         report(work, ended, watch, time.monotonic() - begin, as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Judge the candidate that is there once more, and release it.")
 @click.argument("model")
 @click.option("--reason", default="", help="Why; stands in the ledger.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
