@@ -75,6 +75,18 @@ def committed_at(repo: Path, commit: str) -> datetime:
         return datetime.fromtimestamp(0, UTC)
 
 
+def subjects(repo: Path, since: str, until: str, folder: Path | str, *, limit: int = 50) -> tuple[str, ...]:
+    """What commits say that changed a folder after `since` and up to `until`: `1a2b3c4 subject`, newest first.
+
+    Both are full commit ids. Nothing if `since` is not known here (a shallow clone, a rewritten branch).
+    """
+    if _verified(repo, f"{_full(since)}^{{commit}}") is None:
+        return ()
+    place = _relative(repo, folder) or "."
+    listed = run(_top(repo), "log", f"--max-count={limit}", "--format=%h %s", f"{since}..{_full(until)}", "--", place)
+    return tuple(listed.decode(errors="replace").splitlines())
+
+
 def is_dirty(repo: Path) -> bool:
     """Whether the working tree differs from its commit; see `dirty_files`."""
     return bool(dirty_files(repo))

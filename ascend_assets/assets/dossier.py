@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ascend_assets import evidence
+from ascend_assets.assets.source import FOLDER
 from ascend_assets.dossier import render
 from ascend_assets.dossier.compare import compare_with_release
 from ascend_assets.dossier.content import Content, TargetEvidence
@@ -16,6 +17,7 @@ from ascend_assets.gates.verdict import Verdict
 from ascend_assets.records import DossierRecord, LintRecord, OnnxRecord, Record, SourceRecord
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Order, Tools, code_version
+from resources import git
 from resources.candidates import Candidate as CandidateName
 from resources.digests import canonical_json, sha256_bytes
 from resources.registry import Release
@@ -83,7 +85,8 @@ def content(
     complete = {"source", "onnx", "lint"} <= records.keys() and not any(t.missing for t in now.targets)
     own = contents(evidence.candidate(spec, records)) if complete else None
     previous = previous_release(tools, spec, own)
-    changes = compare_with_release(previous.model_dump(mode="json") if previous else None, now)
+    manifest = previous.model_dump(mode="json") if previous else None
+    changes = compare_with_release(manifest, now, changelog(tools, previous, source))
     return Content(**{**vars(now), "changes": changes})
 
 
@@ -97,6 +100,14 @@ def previous_release(tools: Tools, spec: ModelSpec, own: Contents | None) -> Rel
     """The newest release of other artefacts than the candidate's own: what it is compared with."""
     newest_first = reversed(tools.registry.releases(spec.name))
     return next((release for release in newest_first if own is None or release.contents != own), None)
+
+
+def changelog(tools: Tools, previous: Release | None, source: SourceRecord) -> tuple[str, ...]:
+    """Subjects of the commits to the model's files since a release, newest first; nothing where one is in no commit."""
+    if previous is None or not previous.commit or not source.commit:
+        return ()
+    folder = tools.repository / FOLDER / source.model
+    return git.subjects(tools.repository, previous.commit, source.commit, folder)
 
 
 def pipeline(tools: Tools) -> dict[str, str]:

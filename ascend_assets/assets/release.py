@@ -8,7 +8,7 @@ event log says (`guard.py`), or how manifests are stored (`resources/registry.py
 from datetime import UTC, datetime
 
 from ascend_assets import evidence
-from ascend_assets.assets.dossier import contents, pipeline
+from ascend_assets.assets.dossier import changelog, contents, pipeline
 from ascend_assets.codec import read_record
 from ascend_assets.environments import DEV
 from ascend_assets.gates.verdict import Verdict
@@ -86,6 +86,7 @@ def _publish(
         verdicts=tuple(v.model_dump(mode="json") for v in verdicts),
         dossier=dossier.html.sha256,
         pipeline=pipeline(tools),
+        changelog="\n".join(changelog(tools, latest, source)),
         created_at=datetime.now(UTC),
         created_by=order.actor or "dagster",
     )

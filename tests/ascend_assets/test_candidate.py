@@ -64,10 +64,13 @@ def test_nothing_is_computed_again_while_nothing_changes(sandbox: Sandbox) -> No
 def test_other_weights_are_a_minor_version_and_only_what_they_touch_is_done_again(sandbox: Sandbox) -> None:
     sandbox.run()
     write_tiny(sandbox.model, seed=1)
-    sandbox.commit()
+    sandbox.commit("other weights")
     result = sandbox.run()
     assert result.success
-    assert [r.version for r in sandbox.store.registry().releases("tiny")] == ["1.0.0", "1.1.0"]
+    releases = sandbox.store.registry().releases("tiny")
+    assert [r.version for r in releases] == ["1.0.0", "1.1.0"]
+    assert releases[0].changelog == ""
+    assert releases[1].changelog.endswith("other weights")
     assert not metadata(result, "tiny/Ascend310P3/om")["reused"]
 
 

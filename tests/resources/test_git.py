@@ -534,3 +534,18 @@ def test_a_repository_of_another_owner_is_read(repo: Path, model: Path, frozen: 
         os.chown(repo / ".git", 65534, 65534)
     assert the_same(frozen.archive(repo), before)
     assert the_same(frozen.snapshot(model), before)
+
+
+def test_subjects_tell_what_changed_a_folder_since_a_commit(repo: Path, model: Path) -> None:
+    first = git.head(repo)
+    write(model, {"train.py": "print(2)\n"})
+    in_git(repo, "commit", "--all", "--quiet", "--message", "Train again")
+    write(repo, {"README": "bye\n"})
+    in_git(repo, "commit", "--all", "--quiet", "--message", "Other words")
+    write(model, {"train.py": "print(3)\n"})
+    in_git(repo, "commit", "--all", "--quiet", "--message", "Train once more")
+    found = git.subjects(repo, first, git.head(repo), model)
+    assert [line.split(" ", 1)[1] for line in found] == ["Train once more", "Train again"]
+    assert len(git.subjects(repo, first, git.head(repo), "")) == 3
+    assert len(git.subjects(repo, first, git.head(repo), model, limit=1)) == 1
+    assert git.subjects(repo, "0" * 40, git.head(repo), model) == ()

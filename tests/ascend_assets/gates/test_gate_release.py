@@ -171,7 +171,9 @@ def test_a_dirty_tree_never_leaves_dev() -> None:
 
 
 def test_a_model_cannot_wave_a_dirty_tree_through() -> None:
-    lenient = spec(gates={"clean_tree": 1})
+    with pytest.raises(ValueError, match="cannot change this limit"):
+        spec(gates={"clean_tree": 1})
+    lenient = MODEL.model_copy(update={"gates": {"clean_tree": 1.0}})
     assert judge(*chain(lenient, dirty=True), spec=lenient)["clean_tree"].admits == ("dev",)
 
 
