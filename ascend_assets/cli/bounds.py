@@ -16,9 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from ascend_assets.cli.console import Unusable, progress
+from ascend_assets.cli.main import INTERRUPTED
 
-INTERRUPTED = 130
-"""The exit code of what Ctrl-C ended, as shells have it: 128 and the signal's number."""
 _UNUSABLE = 2
 _GRACE_SECONDS = 1.0
 """How long Python may take to end by itself after Ctrl-C; it cannot while one long call into compiled code lasts."""

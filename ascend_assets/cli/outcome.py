@@ -1,6 +1,6 @@
 """How a run ended, in the words of whoever waits for it: verdicts, release, dossier, and why not.
 
-Here belongs gathering that after a run. Not here: printing (`run.py`).
+Here belongs gathering that after a run. Not here: printing (`run_command.py`).
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,12 @@ from ascend_assets.assets import dossier
 from ascend_assets.cli.session import Ended, Session
 from ascend_assets.dossier.render import render
 from ascend_assets.gates.verdict import Verdict
+from ascend_assets.gates.wording import clipped
 from ascend_assets.records import DeploymentRecord, DossierRecord, Record, ReleaseRecord, SourceRecord
+from ascend_assets.stage import AssetKey
+
+_LONGEST_REASON = 400
+"""Characters of a verdict's sentence in the last line; the table above it has all of them."""
 
 
 @dataclass(frozen=True)
@@ -41,30 +46,39 @@ class Outcome:
         }
 
 
-def of(work: Session, ended: Ended, verdicts: list[Verdict]) -> Outcome:
-    """What a run came to. A refused candidate gets its page too: that is when somebody wants to read it."""
-    records = {"__".join(asset[1:]): record for asset, record in work.held(ended.run_id).items()}
-    source, made = records.get("source"), records.get("dossier")
-    page = _page(work, records, tuple(verdicts))
-    release, deployment = records.get("release"), records.get("dev__deployment")
+def of(work: Session, ended: Ended, verdicts: list[Verdict], *, anew: bool) -> Outcome:
+    """What a run came to. A refused candidate gets its page too: that is when somebody wants to read it.
+
+    `anew`: the run built its candidate, so that what it did not make is not there; else the candidate is the one that
+    the assets hold.
+    """
+    made = _by_stage(work.held(ended.run_id))
+    held = made if anew else {**_by_stage(work.held()), **made}
+    source, whole = held.get("source"), held.get("dossier")
+    release, deployment = made.get("release"), made.get("dev__deployment")
     failed = [verdict for verdict in verdicts if not verdict]
     return Outcome(
         candidate=source.candidate if isinstance(source, SourceRecord) else "",
-        verdicts=made.verdicts if isinstance(made, DossierRecord) else tuple(verdicts),
+        verdicts=whole.verdicts if isinstance(whole, DossierRecord) and not failed else tuple(verdicts),
         release=release if isinstance(release, ReleaseRecord) else None,
         deployment=deployment if isinstance(deployment, DeploymentRecord) else None,
-        page=page,
-        refused=bool(failed) or any(name.endswith(("__release", "__deployment")) for name in ended.errors),
+        page=_page(work, held, tuple(verdicts)),
+        refused=bool(failed) or any(name.endswith(("release", "deployment")) for name in ended.errors),
         because="" if ended.success else _because(failed, ended),
     )
+
+
+def _by_stage(records: Mapping[AssetKey, Record]) -> dict[str, Record]:
+    return {"__".join(asset[1:]): record for asset, record in records.items()}
 
 
 def _because(failed: list[Verdict], ended: Ended) -> str:
     if failed:
         first = failed[0]
         others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        return f"{first.criterion}{f' on {first.target}' if first.target else ''}: {first.why}{others}"
-    return "; ".join(f"{step}: {text}" for step, text in ended.errors.items()) or "the run failed; see Dagster's UI"
+        why = clipped(first.why, _LONGEST_REASON)
+        return f"{first.criterion}{f' on {first.target}' if first.target else ''}: {why}{others}"
+    return "; ".join(f"{stage}: {text}" for stage, text in ended.errors.items()) or "the run failed; see Dagster's UI"
 
 
 def _page(work: Session, records: Mapping[str, Record], verdicts: tuple[Verdict, ...]) -> Path | None:

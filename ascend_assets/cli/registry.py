@@ -39,6 +39,8 @@ def list_releases(name: str, environment: str | None, as_json: bool) -> None:  #
         deployed = {entry.version for entry in ledger.history(environment, name)}
         releases = [release for release in releases if release.version in deployed]
     rows = [_row(release, live) for release in releases]
+    if not releases and name not in _known():
+        raise Unusable(f"no model {name!r}; there are: {', '.join(_known()) or 'none'}")
     if as_json:
         print_json({"model": name, "live": live, "releases": rows})
         return
@@ -65,6 +67,8 @@ def show(release: str, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
     name, _, version = release.partition("/")
     found = registry.get(name, version.removeprefix("v")) if version else registry.latest(name)
     if found is None:
+        if name not in _known():
+            raise Unusable(f"no model {name!r}; there are: {', '.join(_known()) or 'none'}")
         raise Unusable(f"{name} has no release yet: ascend run {name}")
     if as_json:
         print_json(found.model_dump(mode="json"))
@@ -97,6 +101,10 @@ def _stores() -> tuple[Registry, Ledger]:
     return Registry(store), Ledger(store)
 
 
+def _known() -> list[str]:
+    return [folder.name for folder in models.folders(models.DEFS)]
+
+
 def _row(release: Release, live: dict[str, str]) -> dict[str, Any]:
     return {
         "version": release.version,
@@ -113,7 +121,8 @@ def _row(release: Release, live: dict[str, str]) -> dict[str, Any]:
 
 
 def _facts(release: Release) -> list[tuple[str, str]]:
-    store = home().store
+    places = home()
+    page = places.state / "dossiers" / release.model / f"{release.candidate}.html"
     return [
         ("candidate", f"{release.candidate}{' (uncommitted changes: stays in dev)' if release.dirty else ''}"),
         ("commit", release.commit or "none"),
@@ -121,7 +130,7 @@ def _facts(release: Release) -> list[tuple[str, str]]:
         ("evidence", f"{release.toolchain.origin} by {release.toolchain.name} (CANN {release.toolchain.cann})"),
         ("onnx", f"{release.onnx.sha256[:_DIGEST]}  {release.onnx.size:,} bytes"),
         *((t.soc_version, f"{t.om.sha256[:_DIGEST]}  {t.om.size:,} bytes") for t in release.targets.values()),
-        ("dossier", str(store / "blobs" / "sha256" / release.dossier)),
+        ("dossier", str(page if page.is_file() else places.store / "blobs" / "sha256" / release.dossier)),
         ("manifest", release.digest),
     ]
 

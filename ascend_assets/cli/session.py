@@ -1,9 +1,10 @@
 """A run of one model's job in this process, in the instance that the UI shows.
 
-Here belong opening what a run needs and reading how it ended. Not here: printing (`run.py`).
+Here belong opening what a run needs and reading how it ended. Not here: printing (`run_command.py`).
 """
 
 import os
+import pwd
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from ascend_assets.cli.console import Unusable
 from ascend_assets.codec import AnyRecord, read_record
 from ascend_assets.definitions import build_defs
 from ascend_assets.event_log import kept_open
+from ascend_assets.history import MODEL_TAG
 from ascend_assets.progress import listening
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, Tools
@@ -27,6 +29,8 @@ from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import PROJECT, Home, prepare
 from resources.locks import model_lock
 
+_HERE, _HERE_VALUE = "ascend/started_by", "command line"
+"""Tag of runs that go on under the model's lock, in a process of the command line."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -50,12 +54,19 @@ class Session:
     definitions: dg.Definitions
 
     def execute(self, job: str, reason: str) -> Ended:
-        """Run a job to its end."""
+        """Run a job to its end. Raises `KeyboardInterrupt` when Ctrl-C ended it."""
         walk = self.definitions.resolve_job_def(job)
         config: dict[str, Any] = {**_QUIET, "ops": self._ops(job, reason)}
         with kept_open(self.instance) as hold, listening(lambda _: hold()):
-            result = walk.execute_in_process(run_config=config, instance=self.instance, raise_on_error=False)
-        return Ended(success=result.success, run_id=result.run_id, errors=_errors(result))
+            try:
+                result = walk.execute_in_process(
+                    run_config=config, instance=self.instance, raise_on_error=False, tags={_HERE: _HERE_VALUE}
+                )
+            except dg.DagsterExecutionInterruptedError as error:
+                raise KeyboardInterrupt from error
+        if any(event.is_step_failure and _interrupted(event) for event in result.all_events):
+            raise KeyboardInterrupt
+        return Ended(success=result.success, run_id=result.run_id, errors=_errors(self.spec, result))
 
     def tools(self) -> Tools:
         """What stages use, for work after the run."""
@@ -90,6 +101,7 @@ def opened(model: str, commit: str) -> Iterator[Session]:
         commit = git.resolve(PROJECT, commit)
     spec = _spec_at(commit, model) if commit else _spec_now(model)
     with model_lock(places.locks, model), dg.DagsterInstance.get() as instance:
+        _bury(instance, model)
         yield Session(
             spec=spec,
             commit=commit,
@@ -107,9 +119,24 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield opened_instance
 
 
+def _bury(instance: dg.DagsterInstance, model: str) -> None:
+    """End the runs in Dagster's records whose process was killed: whoever holds the model's lock knows that it is.
+
+    Without this the UI would show them as running for ever.
+    """
+    mine = {_HERE: _HERE_VALUE, MODEL_TAG: model}
+    statuses = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+    for run in instance.get_runs(dg.RunsFilter(tags=mine, statuses=statuses)):
+        instance.report_run_failed(run, "The process of this run was killed: ascend run was started anew.")
+
+
 def actor() -> str:
     """Who works here, for the ledger."""
-    return os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid-{os.getuid()}"
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = f"uid-{os.getuid()}"  # a container may run as a number that nobody has named
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or name
 
 
 def _spec_now(model: str) -> ModelSpec:
@@ -128,7 +155,13 @@ def _spec_at(commit: str, model: str) -> ModelSpec:
         return models.load(folder)
 
 
-def _errors(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+def _interrupted(event: dg.DagsterEvent) -> bool:
+    error = event.step_failure_data.error
+    return error is not None and error.cls_name in {"KeyboardInterrupt", "DagsterExecutionInterruptedError"}
+
+
+def _errors(spec: ModelSpec, result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Stage -> what it said, without the names of Python's classes."""
     errors = {}
     for event in result.all_events:
         if not event.is_step_failure:
@@ -137,6 +170,11 @@ def _errors(result: dg.ExecuteInProcessResult) -> dict[str, str]:
         while error is not None and error.cause is not None:
             error = error.cause
         failure = event.step_failure_data.user_failure_data
-        text = failure.description if failure and failure.description else (error.message if error else "failed")
-        errors[str(event.step_key)] = str(text).strip()
+        text = failure.description if failure and failure.description else ""
+        if not text and error is not None:
+            # Dagster keeps "module.Class: message".
+            text = error.message.strip()
+            text = text.partition(f"{error.cls_name}: ")[2] or text if error.cls_name else text
+        stage = str(event.step_key).removeprefix(f"{spec.name}__").replace("__", "/")
+        errors[stage] = text.strip() or "failed"
     return errors

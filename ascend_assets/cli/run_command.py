@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ascend_assets.cli.console import Refused, Unusable, print_json, progress, say
-from ascend_assets.cli.verdicts import verdict_table
+from ascend_assets.cli.verdicts import counted, verdict_table
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.progress import StageEvent, listening
 
@@ -35,7 +35,7 @@ class Watch:
         if event.kind == "says":
             progress(f"  {name:28} {event.text}")
         elif event.kind == "failed":
-            progress(f"  {name:28} refused     {event.seconds:6.1f} s")
+            progress(f"  {name:28} stopped     {event.seconds:6.1f} s")
         elif event.kind in {"made", "reused"}:
             word = "made" if event.kind == "made" else "unchanged"
             progress(f"  {name:28} {word:11} {event.seconds:6.1f} s")
@@ -61,7 +61,7 @@ def run(model: str, commit: str, reason: str, as_json: bool) -> None:  # noqa: F
 
     Exit code 0: deployed to dev. 1: judged and refused. 2: not usable.
     """
-    from ascend_assets.cli import session
+    from ascend_assets.cli import outcome, session
 
     with session.opened(model, commit) as work:
         watch = Watch(quiet=as_json)
@@ -70,7 +70,8 @@ def run(model: str, commit: str, reason: str, as_json: bool) -> None:  # noqa: F
         begin = time.monotonic()
         with listening(watch):
             ended = work.execute(f"{model}_candidate", reason)
-        report(work, ended, watch, time.monotonic() - begin, as_json=as_json)
+        end = outcome.of(work, ended, watch.verdicts, anew=True)
+        report(work, end, watch, time.monotonic() - begin, as_json=as_json)
 
 
 @click.command(short_help="Judge the candidate that is there once more, and release it.")
@@ -79,28 +80,28 @@ def run(model: str, commit: str, reason: str, as_json: bool) -> None:  # noqa: F
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def release(model: str, reason: str, as_json: bool) -> None:  # noqa: FBT001 - click passes options by keyword
     """Judge the candidate of MODEL that is there once more, and release it to dev if it may pass. Builds nothing."""
-    from ascend_assets.cli import session
+    from ascend_assets.cli import outcome, session
 
     with session.opened(model, "") as work:
+        if not work.held():
+            raise Unusable(f"{model} has no candidate yet: ascend run {model}")
         watch = Watch(quiet=as_json)
         begin = time.monotonic()
         with listening(watch):
             ended = work.execute(f"{model}_regate", reason)
-        report(work, ended, watch, time.monotonic() - begin, as_json=as_json)
+        end = outcome.of(work, ended, watch.verdicts, anew=False)
+        report(work, end, watch, time.monotonic() - begin, as_json=as_json)
 
 
-def report(work: "session.Session", ended: "session.Ended", watch: Watch, seconds: float, *, as_json: bool) -> None:
+def report(work: "session.Session", end: "outcome.Outcome", watch: Watch, seconds: float, *, as_json: bool) -> None:
     """Say how it ended. Raises `Refused` where a gate refused, `Unusable` where a stage could not do its work."""
-    from ascend_assets.cli import outcome
-
-    end = outcome.of(work, ended, watch.verdicts)
     if as_json:
         print_json(
             {**end.as_json(), "recomputed": ["/".join(e.asset[1:]) for e in watch.recomputed], "seconds": seconds}
         )
     else:
         _print(work, end, watch, seconds)
-    if ended.success:
+    if not end.because:
         return
     if end.refused:
         raise Refused(f"{work.spec.name} is refused: {end.because}")
@@ -111,14 +112,19 @@ def _print(work: "session.Session", end: "outcome.Outcome", watch: Watch, second
     if end.verdicts:
         say()
         verdict_table(end.verdicts)
-    say()
+        say()
     if not watch.recomputed and end.deployment:
         say("Nothing has changed: no stage was computed again.")
     if end.release and end.deployment and not end.because:
-        say(f"{work.spec.name} {end.release.version} is in {end.deployment.environment}.   {seconds:.1f} s")
-    say(f"  candidate  {end.candidate or 'none'}")
+        where = f"{work.spec.name} {end.release.version} is in {end.deployment.environment}"
+        say(f"{where}: {counted(end.verdicts)}   ({seconds:.1f} s)")
+    if not end.candidate:
+        return
+    say(f"  candidate  {end.candidate}")
     if end.page:
         say(f"  dossier    {end.page}")
+    if any(verdict.criterion == "clean_tree" and verdict.value for verdict in end.verdicts):
+        say("  source     the working tree, with changes that no commit has: it stays in dev")
     emulated = any(verdict.origin == "emulated" for verdict in end.verdicts)
     if emulated:
         say("  evidence   emulated on this machine's CPU: staging and prod want it measured on an NPU")
