@@ -63,7 +63,7 @@ def of(work: Session, ended: Ended, verdicts: list[Verdict], *, anew: bool) -> O
         release=release if isinstance(release, ReleaseRecord) else None,
         deployment=deployment if isinstance(deployment, DeploymentRecord) else None,
         page=_page(work, held, tuple(verdicts)),
-        refused=bool(failed) or any(name.endswith(("release", "deployment")) for name in ended.errors),
+        refused=bool(failed) or ended.refused,
         because="" if ended.success else _because(failed, ended),
     )
 

@@ -15,32 +15,39 @@ from typing import Any
 import dagster as dg
 
 from ascend_assets import graph, history, models
+from ascend_assets.assets.deployment import NotAdmitted
+from ascend_assets.assets.release import ReleaseRefused
 from ascend_assets.cli.console import Unusable
 from ascend_assets.codec import AnyRecord, read_record
 from ascend_assets.definitions import build_defs
 from ascend_assets.event_log import kept_open
+from ascend_assets.guard import NotReleasable
 from ascend_assets.history import MODEL_TAG
 from ascend_assets.progress import listening
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, Tools
 from ascend_assets.walk import key_of, stages
 from resources import git, tarball
+from resources.ascend.toolchain import CompileRefused
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import PROJECT, Home, prepare
 from resources.locks import model_lock
 
 _HERE, _HERE_VALUE = "ascend/started_by", "command line"
 """Tag of runs that go on under the model's lock, in a process of the command line."""
+_REFUSALS = frozenset(kind.__name__ for kind in (NotReleasable, ReleaseRefused, NotAdmitted, CompileRefused))
+"""Dagster keeps the name of an exception's class and not the class."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended. `errors`: asset or step -> what it said."""
+    """How a run ended. `errors`: stage -> what it said. `refused`: a guard said no, which is not an accident."""
 
     success: bool
     run_id: str
     errors: dict[str, str]
+    refused: bool
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Session:
                 raise KeyboardInterrupt from error
         if any(event.is_step_failure and _interrupted(event) for event in result.all_events):
             raise KeyboardInterrupt
-        return Ended(success=result.success, run_id=result.run_id, errors=_errors(self.spec, result))
+        return _ended(self.spec, result)
 
     def tools(self) -> Tools:
         """What stages use, for work after the run."""
@@ -160,21 +167,26 @@ def _interrupted(event: dg.DagsterEvent) -> bool:
     return error is not None and error.cls_name in {"KeyboardInterrupt", "DagsterExecutionInterruptedError"}
 
 
-def _errors(spec: ModelSpec, result: dg.ExecuteInProcessResult) -> dict[str, str]:
-    """Stage -> what it said, without the names of Python's classes."""
-    errors = {}
+def _ended(spec: ModelSpec, result: dg.ExecuteInProcessResult) -> Ended:
+    errors, kinds = {}, set()
     for event in result.all_events:
-        if not event.is_step_failure:
-            continue
-        error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        failure = event.step_failure_data.user_failure_data
-        text = failure.description if failure and failure.description else ""
-        if not text and error is not None:
-            # Dagster keeps "module.Class: message".
-            text = error.message.strip()
-            text = text.partition(f"{error.cls_name}: ")[2] or text if error.cls_name else text
-        stage = str(event.step_key).removeprefix(f"{spec.name}__").replace("__", "/")
-        errors[stage] = text.strip() or "failed"
-    return errors
+        if event.is_step_failure:
+            stage = str(event.step_key).removeprefix(f"{spec.name}__").replace("__", "/")
+            kind, errors[stage] = _said(event)
+            kinds.add(kind)
+    return Ended(result.success, result.run_id, errors, refused=not kinds.isdisjoint(_REFUSALS))
+
+
+def _said(event: dg.DagsterEvent) -> tuple[str, str]:
+    """The class of what a step raised, and its message without Python's names."""
+    failure = event.step_failure_data
+    error = failure.error
+    # Dagster wraps what our code raises, and what that was raised from says less to a person.
+    while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
+        error = error.cause
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return error.cls_name or "" if error else "", failure.user_failure_data.description
+    if error is None:
+        return "", "failed"
+    name, text = error.cls_name or "", error.message.strip()
+    return name, text.partition(f"{name}: ")[2] or text
