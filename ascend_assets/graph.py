@@ -6,12 +6,14 @@ Not here: checks (`checks.py`), or what a stage does.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from ascend_assets import checks, guard, history, shown
-from ascend_assets.codec import read_record
+from ascend_assets.codec import UnreadableRecord, read_record
 from ascend_assets.gates import conversion
 from ascend_assets.progress import StageEvent, tell
 from ascend_assets.records import Record, SourceRecord
@@ -102,7 +104,7 @@ def _run(
     tell(StageEvent(stage.asset, "started"))
     begin = time.monotonic()
     try:
-        bench = tools_of(context.resources)
+        bench = replace(tools_of(context.resources), say=partial(_say, context, stage))
         if stage.name == "release":
             guard.require(context.instance, spec, records["dossier"])
         key = stage.key(bench, records)
@@ -136,6 +138,12 @@ def _run(
     )
 
 
+def _say(context: dg.AssetExecutionContext, stage: Stage, text: str) -> None:
+    """What a stage says goes to the run's log and to whoever watches."""
+    context.log.info(text)
+    tell(StageEvent(stage.asset, "says", text))
+
+
 def _reusable(instance: dg.DagsterInstance, bench: Tools, stage: Stage, key: str) -> Record | None:
     """Earlier work of the same key, read back and verified; None where it must be done (again)."""
     for made in history.materialisations(instance, stage.asset):
@@ -145,7 +153,7 @@ def _reusable(instance: dg.DagsterInstance, bench: Tools, stage: Stage, key: str
             record = read_record(bench.blobs, made.record)
             for artefact in record.artefacts():
                 bench.blobs.path(artefact)
-        except StoreError as error:
+        except (StoreError, UnreadableRecord) as error:
             tell(StageEvent(stage.asset, "says", f"not reused: {error}"))
             return None
         return record if record.key == key else None
