@@ -4,6 +4,7 @@ Here belong the group and the translation of errors into one line and an exit co
 so that `ascend --help` and `ascend preflight` start at once.
 """
 
+import errno
 import io
 import os
 import sys
@@ -16,8 +17,10 @@ from ascend_assets.cli import add, init, preflight, registry, run_command
 from ascend_assets.cli.console import Refused, Unusable, progress
 from ascend_assets.cli.main import INTERRUPTED
 from ascend_assets.models import BadModel
+from resources.home import home
 
 REFUSED, UNUSABLE = 1, 2
+_NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 _OURS = frozenset({"ascend_assets", "resources"})
 
 
@@ -83,9 +86,23 @@ def _failed(error: Exception) -> int:
         for problem in error.problems:
             progress(str(problem))
         return _say(f"model {error.folder.name!r}: its file has the {len(error.problems)} problems above", UNUSABLE)
+    return _say(_told(error), UNUSABLE)
+
+
+def _told(error: Exception) -> str:
+    """An error in words: our own, the system's, the database's; of any other the name, for it is ours to explain."""
     text = str(error) or type(error).__name__
-    told = isinstance(error, (Unusable, OSError, click.ClickException)) or type(error).__module__.split(".")[0] in _OURS
-    return _say(text if told else f"{type(error).__name__}: {text} (ascend --traceback ... shows where)", UNUSABLE)
+    cause = getattr(error, "orig", None)
+    if cause is not None and type(cause).__module__ == "sqlite3":
+        return (
+            f"{home().dagster}: Dagster's records cannot be used ({cause}): free space or give access, then try again"
+        )
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        hint = "; ASCEND_STATE names another folder for state" if error.errno in _NOT_WRITABLE else ""
+        return f"{error.filename}: {error.strerror}{hint}"
+    if isinstance(error, (Unusable, OSError, click.ClickException)) or type(error).__module__.split(".")[0] in _OURS:
+        return text
+    return f"{type(error).__name__}: {text} (ascend --traceback ... shows where)"
 
 
 def _say(message: str, code: int) -> int:

@@ -103,9 +103,12 @@ def report(work: "session.Session", end: "outcome.Outcome", watch: Watch, second
         _print(work, end, watch, seconds)
     if not end.because:
         return
+    reason, *details = end.because.splitlines()
+    for line in details:
+        progress(f"    {line}")
     if end.refused:
-        raise Refused(f"{work.spec.name} is refused: {end.because}")
-    raise Unusable(f"{work.spec.name} could not be built: {end.because}")
+        raise Refused(f"{work.spec.name} is refused: {reason}")
+    raise Unusable(f"{work.spec.name} could not be built: {reason}")
 
 
 def _print(work: "session.Session", end: "outcome.Outcome", watch: Watch, seconds: float) -> None:
