@@ -68,15 +68,17 @@ def _gate(spec: ModelSpec, stage: Stage) -> dg.AssetChecksDefinition:
     def _judge(context: dg.AssetCheckExecutionContext, record: Record) -> Iterator[dg.AssetCheckResult]:
         candidate = history.candidate(context.instance, context.run.run_id, key_of(spec, "source"))
         wanted = {key.name for key in context.selected_asset_check_keys}
-        for verdict in verdicts(spec, record, context.resources.store):
+        for verdict in judge(spec, record, context.resources.store):
             if verdict.criterion in wanted:
                 yield result(verdict, stage.asset, candidate)
 
     return _judge
 
 
-def verdicts(spec: ModelSpec, record: Record, store: Warehouse) -> tuple[Verdict, ...]:
+def judge(spec: ModelSpec, record: Record, store: Warehouse) -> tuple[Verdict, ...]:
     """The verdicts on one record."""
+    if isinstance(record, OmRecord):
+        return conversion.judge(record, spec)
     if isinstance(record, LintRecord):
         return lint.judge(record, spec)
     if isinstance(record, PrecisionRecord):

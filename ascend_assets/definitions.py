@@ -17,6 +17,7 @@ from ascend_assets.io_manager import RecordIOManager
 from ascend_assets.spec import ModelSpec
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import PROJECT
+from sensors import refused
 
 _LOG = logging.getLogger("ascend_assets")
 
@@ -37,6 +38,7 @@ def build_defs(
         *parts,
         dg.Definitions(
             resources={**default_resources(), **(resources or {})},
+            sensors=[refused.refused_candidates],
             # One process: a stage's real work runs outside Python's lock or in a child process, and a step of its own
             # process would cost more than most stages.
             executor=dg.in_process_executor,

@@ -18,6 +18,8 @@ CANDIDATE = "candidate"
 DATA_VERSION = "sha256"
 CANDIDATE_TAG = "ascend/candidate"
 MODEL_TAG = "ascend/model"
+STARTED_BY_TAG = "ascend/started_by"
+"""Tag of runs that go on in a process of the command line."""
 _LOOK_BACK = 50
 """How many materialisations of an asset are searched for work that can be reused."""
 

@@ -22,7 +22,7 @@ from ascend_assets.codec import AnyRecord, read_record
 from ascend_assets.definitions import build_defs
 from ascend_assets.event_log import kept_open
 from ascend_assets.guard import NotReleasable
-from ascend_assets.history import MODEL_TAG
+from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
 from ascend_assets.progress import listening
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, Tools
@@ -33,7 +33,7 @@ from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import PROJECT, Home, prepare
 from resources.locks import model_lock
 
-_HERE, _HERE_VALUE = "ascend/started_by", "command line"
+_HERE, _HERE_VALUE = STARTED_BY_TAG, "command line"
 """Tag of runs that go on under the model's lock, in a process of the command line."""
 _REFUSALS = frozenset(kind.__name__ for kind in (NotReleasable, ReleaseRefused, NotAdmitted, CompileRefused))
 """Dagster keeps the name of an exception's class and not the class."""
