@@ -5,12 +5,10 @@ carried on, and what looks wrong measured again in full. Not here: the graph (`n
 (`running.py`), the judgement (`culprit.py`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from resources.ascend.emulator import culprit, running, segments
+from resources.ascend.emulator import culprit, pipeline, running, segments
 from resources.ascend.emulator.metrics import Gatherer, output_metrics
 from resources.ascend.emulator.networks import Networks, build
 from resources.ascend.emulator.segments import Segment
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
     Tensors = Mapping[str, NDArray[Any]]
 
-DEFAULT_BUDGET = 192 << 20
+DEFAULT_BUDGET = 384 << 20
 """Bytes of tensors and weights held at a time.
 
 Fresh memory is slow, so that a larger budget takes longer on one set of inputs.
@@ -53,20 +51,10 @@ def compare(
     return Comparer(model, options, budget_bytes=budget_bytes, keep_sessions=False).run(inputs)
 
 
-@dataclass(frozen=True)
-class _Ran:
-    """A segment that has run: what it was given, all that is known after it, and its figures in the making."""
-
-    index: int
-    given: "Tensors"
-    known: "Tensors"
-    figures: "Future[list[LayerComparison]]"
-
-
 class Comparer:
     """A comparison, prepared for several inputs: `keep_sessions` trades the memory of all weights for speed.
 
-    While one segment runs, another thread measures the one before it: `budget_bytes` holds for the two together.
+    `budget_bytes` holds for all segments in flight together.
     """
 
     def __init__(
@@ -80,7 +68,7 @@ class Comparer:
         self._model = model
         self._options = options
         self._networks = build(model, options, sampled=True)
-        self._segments = segments.cut(self._networks, budget_bytes // 2)
+        self._segments = segments.cut(self._networks, budget_bytes // pipeline.IN_FLIGHT)
         self._runner = running.Runner(self._networks, keep=keep_sessions)
         self._gatherer = Gatherer()
         made = tuple(layer.made for layer in self._networks.layers)
@@ -88,16 +76,16 @@ class Comparer:
 
     def run(self, inputs: "Tensors") -> Comparison:
         """Compare on one set of inputs. Raises `ValueError` that names a wrong input."""
-        live: Tensors = running.feeds(self._networks, inputs)
+        given = running.feeds(self._networks, inputs)
+        live: Tensors = given
         layers: list[LayerComparison] = []
         bad: BadLayer | None = None
-        with ThreadPoolExecutor(1) as measuring:
-            for ran in self._ahead(measuring, live):
-                figures = ran.figures.result()
-                if bad is None and any(map(_looks_wrong, figures)):
-                    figures, bad = self._in_full(ran)
-                layers.extend(figures)
-                live = ran.known
+        for ran in pipeline.run_all(self._runner, self._segments, given):
+            figures = running.measure(self._gatherer, ran.segment.layers, ran.known, sampled=True)
+            if bad is None and any(map(_looks_wrong, figures)):
+                figures, bad = self._in_full(ran)
+            layers.extend(figures)
+            live = ran.live
         outputs = tuple(self._output(name, live) for name in self._networks.outputs)
         return Comparison(
             origin="emulated",
@@ -107,36 +95,17 @@ class Comparer:
             small_constants=self._small,
         )
 
-    def _ahead(self, measuring: Executor, live: "Tensors") -> "Iterator[_Ran]":
-        """Run the segments; each is handed out when the next has run, so that it is measured meanwhile."""
-        before: _Ran | None = None
-        for index, segment in enumerate(self._segments):
-            known = {**live, **self._runner.run(segment, live)}
-            figures = measuring.submit(running.measure, self._gatherer, segment.layers, known, sampled=True)
-            ran = _Ran(index, live, known, figures)
-            live = self._carried(index, known)
-            if before is not None:
-                yield before
-            before = ran
-        if before is not None:
-            yield before
-
-    def _carried(self, index: int, known: "Tensors") -> "dict[str, NDArray[Any]]":
-        """What later segments and the outputs still need."""
-        needed = set(self._networks.outputs) | set(self._networks.outputs.values())
-        needed.update(name for segment in self._segments[index + 1 :] for name in segment.feeds)
-        return {name: array for name, array in known.items() if name in needed}
-
-    def _in_full(self, ran: _Ran) -> tuple[list[LayerComparison], BadLayer | None]:
+    def _in_full(self, ran: pipeline.Ran) -> tuple[list[LayerComparison], BadLayer | None]:
         """A segment again, with every own error measured on all elements; and its first culprit.
 
         There may be none: many small errors can spoil a result together.
         """
         networks = build(self._model, self._options, sampled=False)
-        segment = segments.at(networks, tuple(s.bounds for s in self._segments))[ran.index]
-        known = {**ran.given, **running.Runner(networks, keep=False).run(segment, ran.given)}
-        figures = running.measure(Gatherer(), segment.layers, known, sampled=False)
-        return figures, _first_culprit(networks, segment, figures, known)
+        bounds = tuple(segment.bounds for segment in self._segments)
+        segment = segments.at(networks, bounds)[bounds.index(ran.segment.bounds)]
+        again = pipeline.run_one(running.Runner(networks, keep=False), segment, ran.given)
+        figures = running.measure(Gatherer(), segment.layers, again.known, sampled=False)
+        return figures, _first_culprit(networks, segment, figures, again.known)
 
     def _output(self, name: str, live: "Tensors") -> OutputComparison:
         if name not in live:  # a weight that is an output: nothing computes it

@@ -43,16 +43,17 @@ def threads() -> int:
     return min(available, MOST_THREADS)
 
 
-def session_options(*, arena: bool = True) -> "onnxruntime.SessionOptions":
+def session_options(*, arena: bool = True, share: int = 1) -> "onnxruntime.SessionOptions":
     """Options of every session of the emulator.
 
     Threads stop spinning when a run ends, because the metrics need the processors next. Without `arena` freed tensors
-    go back to the system at once, which bounds memory when one session follows the other.
+    go back to the system at once, which bounds memory when one session follows the other. `share` sessions run at a
+    time.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
+    options.intra_op_num_threads = max(1, threads() // share)
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -91,9 +92,10 @@ def run_session(
     """The fetched tensors by name. Raises `ValueError` with ONNX Runtime's reason when the run fails."""
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
+    refusals = (errors.Fail, errors.InvalidArgument, errors.NotImplemented, errors.RuntimeException)
     try:
         results = session.run(list(fetches), dict(feeds))
-    except (errors.Fail, errors.InvalidArgument, errors.NotImplemented, errors.RuntimeException) as error:
+    except (*refusals, RuntimeError) as error:  # RuntimeError: a numpy type that ONNX Runtime has no counterpart for
         raise ValueError(f"ONNX Runtime cannot run these inputs: {_first_line(error)}") from error
     return dict(zip(fetches, results, strict=True))
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from resources.ascend.options import CompileOptions
 
+IR_VERSION = 8
+"""ONNX's format version of the graphs written here: every ONNX Runtime reads it, and weights are no inputs."""
+
 _FLOATS = NARROW | {FLOAT}
 _HELD: dict[int, DType] = {number: dtype for dtype, number in NUMBER.items()}
 
@@ -89,7 +92,7 @@ def _assemble(model: "onnx.ModelProto", emitter: Emitter, weights: "dict[str, on
     from onnx import helper, numpy_helper
 
     lowered = onnx.ModelProto()
-    lowered.ir_version = model.ir_version
+    lowered.ir_version = IR_VERSION
     lowered.opset_import.extend(model.opset_import)
     lowered.functions.extend(model.functions)
     graph = lowered.graph

@@ -32,6 +32,9 @@ CHUNK = 1 << 18
 VANISHING = 2.0**-90
 """A sum of squares in FP32 below this may have lost terms to underflow, and is summed again in double precision."""
 
+ALIKE = 256.0
+"""Squares of lengths this far apart leave too few digits of their difference for the cosine."""
+
 SAMPLE_ABOVE = 1 << 17
 SAMPLE_BLOCK, SAMPLE_EVERY = 1 << 13, 1 << 16
 """Rounding error alone is measured on the first eighth of each 65 536 elements of tensors above this size."""
@@ -125,32 +128,26 @@ def _shares(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
 
 @dataclass(frozen=True)
 class LayerStatistics:
-    """Sums over one layer: squares of x, y and x-y, the largest |x-y|, and the counts of `LayerComparison`."""
+    """One layer's figures, as `LayerComparison` has them; `largest` is the largest |x-y|."""
 
-    xx: float
-    yy: float
-    dd: float
+    cosine_similarity: float
+    relative_euclidean_distance: float
     largest: float
     overflow: int
     underflow: int
-    elements: int
 
-    @property
-    def cosine_similarity(self) -> float:
-        """From 1 - cos = (|x-y|^2 - (|x|-|y|)^2) / 2|x||y|, which loses no digits when x is close to y."""
-        if self.elements == 1:
-            return 1.0
-        x, y = math.sqrt(self.xx), math.sqrt(self.yy)
-        if x <= EPSILON and y < EPSILON:
-            return 1.0
-        if min(x, y) ** 0.5 <= EPSILON or not math.isfinite(x * y):
-            return math.nan
-        return min(1.0, 1.0 - (self.dd - (x - y) ** 2) / (2 * x * y))
 
-    @property
-    def relative_euclidean_distance(self) -> float:
-        """As `relative_euclidean_distance`, from the sums."""
-        return distance(self.dd, self.yy)
+INCOMPARABLE = LayerStatistics(math.nan, math.nan, math.nan, 0, 0)
+"""Tensors of different shapes, which data-dependent operators such as NonZero make, and values that are no numbers."""
+
+
+def _cosine(xx: float, yy: float, dd: float) -> float:
+    """The cosine from the squares of x, y and x-y, for lengths that are alike.
+
+    1 - cos = (|x-y|^2 - (|x|-|y|)^2) / 2|x||y| loses no digits when x is close to y.
+    """
+    x, y = math.sqrt(xx), math.sqrt(yy)
+    return min(1.0, 1.0 - (dd - (x - y) ** 2) / (2 * x * y))
 
 
 def distance(dd: float, yy: float) -> float:
@@ -195,9 +192,11 @@ class Gatherer:
                 xx += float(np.dot(a, a))
                 yy += float(np.dot(b, b))
                 underflow += self._underflow(a, b, smallest, nonnegative=nonnegative)
-        if not math.isfinite(xx + yy + dd) or min(xx, yy) < VANISHING:
+        alike = math.isfinite(xx + yy + dd) and min(xx, yy) >= VANISHING and max(xx, yy) <= ALIKE * min(xx, yy)
+        if not alike:
             return _slow(flat_x, flat_y, smallest)
-        return LayerStatistics(xx, yy, dd, largest, 0, underflow, flat_x.size)
+        cosine = 1.0 if flat_x.size == 1 else _cosine(xx, yy, dd)
+        return LayerStatistics(cosine, distance(dd, yy), largest, 0, underflow)
 
     def _underflow(self, x: "Floats", y: "Floats", smallest: float, *, nonnegative: bool) -> int:
         """Elements that are non-zero in y and zero or subnormal in x."""
@@ -242,19 +241,14 @@ def _slow(x: "NDArray[Any]", y: "NDArray[Any]", smallest: float) -> LayerStatist
     import numpy as np
 
     if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
-        same = x.size == y.size and bool(np.all(x == y))
-        return LayerStatistics(1.0, 1.0, 0.0 if same else math.nan, 0.0 if same else math.nan, 0, 0, x.size)
+        return LayerStatistics(1.0, 0.0, 0.0, 0, 0) if np.array_equal(x, y) else INCOMPARABLE
     with np.errstate(all="ignore"):
         a, b = x.astype(np.float64), y.astype(np.float64)
-        d = a - b
-        finite = np.isfinite(b)
-        floating = x.dtype.kind == "f"
+        small = (np.abs(a) < smallest) & (b != 0)
         return LayerStatistics(
-            xx=float(a @ a),
-            yy=float(b @ b),
-            dd=float(d @ d),
-            largest=_of(np.max, np.abs(d)),
-            overflow=int(np.count_nonzero(finite & ~np.isfinite(a))),
-            underflow=int(np.count_nonzero((np.abs(a) < smallest) & (b != 0))) if floating else 0,
-            elements=x.size,
+            cosine_similarity=1.0 if a.size == 1 else cosine_similarity(a, b),
+            relative_euclidean_distance=relative_euclidean_distance(a, b),
+            largest=_of(np.max, np.abs(a - b)),
+            overflow=int(np.count_nonzero(np.isfinite(b) & ~np.isfinite(a))),
+            underflow=int(np.count_nonzero(small)) if x.dtype.kind == "f" else 0,
         )

@@ -8,7 +8,7 @@ here: running it (`compare.py`), cutting it (`segments.py`).
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from resources.ascend.emulator.lower import float_tensors, marker, rounds
+from resources.ascend.emulator.lower import float_tensors, marker, read_names, rounds
 from resources.ascend.emulator.op_names import EXACT
 from resources.ascend.emulator.precision import Arithmetic, DType, arithmetic
 from resources.ascend.emulator.rounding import Emitter
@@ -51,11 +51,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Networks:
-    """The combined graph. `parts[i]` are the nodes that ONNX node i needs beyond what earlier nodes left."""
+    """The combined graph. `fp32[i]` and `device[i]` are the nodes that ONNX node i needs beyond what earlier ones left.
+
+    `fp32` holds the node itself, its own copy and the rounding of FP32 tensors, `device` what reads or makes tensors of
+    the device. The first never reads from the second.
+    """
 
     model: "onnx.ModelProto"
     graph: Graph
-    parts: "tuple[tuple[onnx.NodeProto, ...], ...]"
+    fp32: "tuple[tuple[onnx.NodeProto, ...], ...]"
+    device: "tuple[tuple[onnx.NodeProto, ...], ...]"
     layers: tuple[Layer, ...]
     weights: dict[str, Weight]
     outputs: dict[str, str]
@@ -86,7 +91,9 @@ class _Builder:
         self.emitter = Emitter(float_tensors(graph), self.initializers, self.mark)
         self.device: dict[str, str] = {}
         self.weights: dict[str, Weight] = {name: Weight(name) for name in self.initializers}
-        self.parts: list[tuple[onnx.NodeProto, ...]] = []
+        self.fp32: list[tuple[onnx.NodeProto, ...]] = []
+        self.on_device: list[tuple[onnx.NodeProto, ...]] = []
+        self.device_tensors: set[str] = set()
         self.layers: list[Layer] = []
         self.sliced: set[str] = set()
 
@@ -95,21 +102,31 @@ class _Builder:
         return self.device.get(name, name)
 
     def add(self, node: Node, proto: "onnx.NodeProto", made: Arithmetic) -> None:
-        before = len(self.emitter.nodes)
-        self.emitter.nodes.append(proto)
-        touched = rounds(made) or any(self.read(name) != name for name in captured(proto))
+        fp32: list[onnx.NodeProto] = [proto]
+        device: list[onnx.NodeProto] = []
         own: str | None = None
         sample: Sample | None = None
         first = next((name for name in node.outputs if name), "")
-        if touched:
+        if rounds(made) or any(self.read(name) != name for name in read_names([proto])):
             inputs = self.emitter.inputs(proto, made, self.read)
+            for rounding in self._written():
+                (fp32 if self.device_tensors.isdisjoint(rounding.input) else device).append(rounding)
             self.emitter.compute(proto, made, inputs, self._device_name, self.read)
+            device += self._written()
+            self.device_tensors.update(name for made_node in device for name in made_node.output)
             if rounds(made):
                 own, sample = self._own(proto, made, inputs, first)
+                fp32 += self._written()
             self.device.update({name: self._device_name(name) for name in node.outputs if name})
-        self.parts.append(tuple(self.emitter.nodes[before:]))
+        self.fp32.append(tuple(fp32))
+        self.on_device.append(tuple(device))
         exact = proto.op_type in EXACT and made.inputs == made.output
         self.layers.append(Layer(node, made, first, self.read(first), own, sample, exact))
+
+    def _written(self) -> "list[onnx.NodeProto]":
+        """What the emitter has written since the last time."""
+        written, self.emitter.nodes = self.emitter.nodes, []
+        return written
 
     def _device_name(self, name: str) -> str:
         return f"{name}{self.mark}device"
@@ -165,15 +182,9 @@ class _Builder:
         return Networks(
             model=self.model,
             graph=self.graph,
-            parts=tuple(self.parts),
+            fp32=tuple(self.fp32),
+            device=tuple(self.on_device),
             layers=tuple(self.layers),
             weights=self.weights | twins,
             outputs={name: self.read(name) for name in self.graph.outputs},
         )
-
-
-def captured(proto: "onnx.NodeProto") -> set[str]:
-    """Every tensor that a node reads, also from within its subgraphs."""
-    from resources.ascend.emulator.lower import read_names
-
-    return read_names([proto])

@@ -31,7 +31,7 @@ EPSILON_DEFAULTS = {
 }
 """Operators with an `epsilon` attribute, and its default (ONNX operator specification; ONNX Runtime's for the last)."""
 
-_HOST_INPUTS: dict[str, frozenset[int]] = {
+HOST_INPUTS: dict[str, frozenset[int]] = {
     "Resize": frozenset({1, 2, 3}),
     "Upsample": frozenset({1}),
     "QuantizeLinear": frozenset({1, 2}),
@@ -112,7 +112,7 @@ class Emitter:
 
     def inputs(self, node: "onnx.NodeProto", made: Arithmetic, read: Callable[[str], str]) -> list[str]:
         """The tensors that the device feeds the node; `read` gives the actual name of each of its inputs."""
-        host = _HOST_INPUTS.get(node.op_type, frozenset())
+        host = HOST_INPUTS.get(node.op_type, frozenset())
         actual = []
         for position, name in enumerate(node.input):
             rounds = made.inputs in NUMBER and name in self.floats and position not in host

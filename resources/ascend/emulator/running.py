@@ -1,4 +1,4 @@
-"""Running one segment, and measuring its layers.
+"""Running a part of the combined graph, and measuring layers.
 
 Here belongs the edge of a comparison: sessions over shared weights, feeds, figures. Not here:
 the order of segments and the judgement (`compare.py`).
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resources.ascend.emulator import infer
-from resources.ascend.emulator.metrics import SMALLEST_NORMAL, Gatherer, LayerStatistics
+from resources.ascend.emulator.lower import IR_VERSION
+from resources.ascend.emulator.metrics import INCOMPARABLE, SMALLEST_NORMAL, Gatherer
 from resources.ascend.emulator.networks import Layer, Networks, Weight
 from resources.ascend.emulator.precision import DType
 from resources.ascend.emulator.rounding import NUMBER
-from resources.ascend.emulator.segments import Segment
+from resources.ascend.emulator.segments import Part
 from resources.ascend.toolchain import LayerComparison
 
 if TYPE_CHECKING:
@@ -44,51 +45,57 @@ def feeds(networks: Networks, inputs: "Mapping[str, NDArray[Any]]") -> "dict[str
 
 
 class Runner:
-    """Runs segments of one combined graph. With `keep` sessions stay open for the next inputs."""
+    """Runs parts of one combined graph. With `keep` sessions stay open for the next inputs.
+
+    Two parts run at a time, so that each session gets half of the processors. Safe in several threads on different
+    parts.
+    """
 
     def __init__(self, networks: Networks, *, keep: bool) -> None:
         self._networks = networks
         self._initializers = {w.name: w for w in networks.model.graph.initializer}
         self._keep = keep
-        self._open: dict[tuple[int, int], _Opened] = {}
+        self._open: dict[int, _Opened] = {}
         self._rounders: dict[DType, infer.Rounder] = {}
 
-    def run(self, segment: Segment, live: "Mapping[str, NDArray[Any]]") -> "dict[str, NDArray[Any]]":
-        """The segment's fetched tensors, from the live tensors before it."""
-        given = {name: live[name] for name in segment.feeds}
-        opened = self._open.get(segment.bounds)
+    def run(self, part: Part, live: "Mapping[str, NDArray[Any]]") -> "dict[str, NDArray[Any]]":
+        """The part's fetched tensors, from the live tensors before it."""
+        if not part.fetches:
+            return {}
+        given = {name: live[name] for name in part.feeds}
+        opened = self._open.get(id(part))
         if opened is None:
-            opened = self._opened(segment, given)
+            opened = self._opened(part, given)
             if self._keep:
-                self._open[segment.bounds] = opened
-        return infer.run_session(opened.session, segment.fetches, given)
+                self._open[id(part)] = opened
+        return infer.run_session(opened.session, part.fetches, given)
 
-    def _opened(self, segment: Segment, given: "Mapping[str, NDArray[Any]]") -> "_Opened":
+    def _opened(self, part: Part, given: "Mapping[str, NDArray[Any]]") -> "_Opened":
         import onnx
         import onnxruntime
         from onnx import helper, numpy_helper
 
         model = onnx.ModelProto()
-        model.ir_version = self._networks.model.ir_version
+        model.ir_version = IR_VERSION
         model.opset_import.extend(self._networks.model.opset_import)
         model.functions.extend(self._networks.model.functions)
         model.graph.name = "compare"
-        model.graph.node.extend(segment.nodes)
+        model.graph.node.extend(part.nodes)
         for name, array in given.items():
             kind = helper.np_dtype_to_tensor_dtype(array.dtype)
             model.graph.input.append(helper.make_tensor_value_info(name, kind, array.shape))
-        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in segment.fetches)
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in part.fetches)
         shared: dict[str, NDArray[Any]] = {}
-        for name, array in self._weights(segment.weights):
+        for name, array in self._weights(part.weights):
             if array.dtype == "float32" and array.nbytes > _SHARED_ABOVE:
                 shared[name] = array
                 model.graph.initializer.append(_declared(name, array.shape))
             else:
                 model.graph.initializer.append(numpy_helper.from_array(array, name))
-        options = infer.session_options(arena=self._keep)
+        options = infer.session_options(arena=self._keep, share=2)
         values = tuple(onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in shared.values())
         options.add_external_initializers(list(shared), list(values))
-        return _Opened(infer.open_session(infer.serialized(model), options), values)
+        return _Opened(part, infer.open_session(infer.serialized(model), options), values)
 
     def _weights(self, names: Sequence[str]) -> "list[tuple[str, NDArray[Any]]]":
         """Each weight's array; an initializer is read, and rounded, once for all that derive from it."""
@@ -115,8 +122,9 @@ class Runner:
 
 @dataclass(frozen=True)
 class _Opened:
-    """A session, and the weights whose memory it borrows."""
+    """A part's session, and the weights whose memory it borrows."""
 
+    part: Part
     session: "onnxruntime.InferenceSession"
     values: "tuple[onnxruntime.OrtValue, ...]"
 
@@ -156,7 +164,7 @@ def _measured(
     x, y = tensors[layer.device], tensors[layer.reference]
     smallest = SMALLEST_NORMAL.get(layer.made.output, _FP32_SMALLEST)
     statistics = (
-        gatherer.layer(x, y, smallest, nonnegative=layer.node.op == "Relu") if _comparable(x, y) else _INCOMPARABLE
+        gatherer.layer(x, y, smallest, nonnegative=layer.node.op == "Relu") if _comparable(x, y) else INCOMPARABLE
     )
     return LayerComparison(
         index=layer.node.index,
@@ -172,11 +180,6 @@ def _measured(
     )
 
 
-_NAN = float("nan")
-_INCOMPARABLE = LayerStatistics(xx=_NAN, yy=_NAN, dd=_NAN, largest=_NAN, overflow=0, underflow=0, elements=0)
-"""Tensors of different shapes, which data-dependent operators such as NonZero make, and values that are no tensors."""
-
-
 def _own_error(gatherer: Gatherer, layer: Layer, tensors: "Mapping[str, NDArray[Any]]", *, sampled: bool) -> float:
     if layer.own is None:
         return 0.0
@@ -184,7 +187,7 @@ def _own_error(gatherer: Gatherer, layer: Layer, tensors: "Mapping[str, NDArray[
     if layer.sample is not None:
         y = thinned(y, layer.sample.axis, layer.sample.step)
     if not _comparable(own, y):
-        return _NAN
+        return INCOMPARABLE.relative_euclidean_distance
     return gatherer.own_distance(own, y, sample=sampled and layer.exact)
 
 

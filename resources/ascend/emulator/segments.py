@@ -1,8 +1,9 @@
 """The combined graph, cut so that it fits a memory budget.
 
-Here belongs where to cut, and what crosses a cut. Not here: running a segment (`compare.py`).
+Here belongs where to cut, and what crosses a cut. Not here: running a segment (`running.py`, `pipeline.py`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,18 +21,28 @@ Weights are held as given, rounded, and each packed for the processor.
 
 
 @dataclass(frozen=True)
-class Segment:
-    """Consecutive ONNX nodes. `feeds` come from before it, `fetches` are what it hands out: layers and later feeds.
+class Part:
+    """Nodes that run together. `feeds` come from outside, `fetches` are handed out: layers, and what others read."""
 
-    `bytes` bounds what it holds at once: tensors, weights and what waits for later segments.
-    """
-
-    bounds: tuple[int, int]
     nodes: "tuple[onnx.NodeProto, ...]"
-    layers: tuple[Layer, ...]
     feeds: tuple[str, ...]
     fetches: tuple[str, ...]
     weights: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive ONNX nodes, from the first of `bounds` to before the last: on FP32 tensors, then on the device's.
+
+    `needed` are the tensors that later segments and the model's outputs read. `bytes` bounds what the segment holds at
+    once: tensors, weights and what waits for later segments.
+    """
+
+    bounds: tuple[int, int]
+    fp32: Part
+    device: Part
+    layers: tuple[Layer, ...]
+    needed: frozenset[str]
     bytes: int
 
 
@@ -43,27 +54,63 @@ def cut(networks: Networks, budget_bytes: int) -> tuple[Segment, ...]:
     waiting = _waiting(networks)
     bounds: list[tuple[int, int]] = []
     first, held = 0, 0
-    for index, part in enumerate(networks.parts):
-        cost = _cost(networks, index, read_names(list(part)))
+    for index in range(len(networks.layers)):
+        cost = _cost(networks, index)
         if index > first and held + cost + waiting[index] > budget_bytes:
             bounds.append((first, index))
             first, held = index, 0
         held += cost
-    if networks.parts:
-        bounds.append((first, len(networks.parts)))
+    if networks.layers:
+        bounds.append((first, len(networks.layers)))
     return at(networks, tuple(bounds))
 
 
-def _elements_bytes(networks: Networks, names: "tuple[str, ...] | set[str]") -> int:
+def at(networks: Networks, bounds: tuple[tuple[int, int], ...]) -> tuple[Segment, ...]:
+    """The segments between the given node indices, first included and last not."""
+    waiting = _waiting(networks)
+    segments: list[Segment] = []
+    needed = frozenset(networks.outputs) | frozenset(networks.outputs.values())
+    for first, end in reversed(bounds):
+        size = sum(_cost(networks, index) for index in range(first, end)) + max(waiting[first:end], default=0)
+        segments.append(_segment(networks, (first, end), needed, size))
+        nodes = (*segments[-1].fp32.nodes, *segments[-1].device.nodes)
+        made = {name for node in nodes for name in node.output}
+        needed = (needed | set(segments[-1].fp32.feeds) | set(segments[-1].device.feeds)) - made
+    return tuple(segments[::-1])
+
+
+def _segment(networks: Networks, bounds: tuple[int, int], needed: frozenset[str], size: int) -> Segment:
+    first, end = bounds
+    layers = networks.layers[first:end]
+    wanted = needed | {name for layer in layers for name in (layer.reference, layer.device, layer.own) if name}
+    device = _part(networks, (node for nodes in networks.device[first:end] for node in nodes), wanted)
+    fp32_nodes = (node for nodes in networks.fp32[first:end] for node in nodes)
+    fp32 = _part(networks, fp32_nodes, wanted | set(device.feeds))
+    return Segment(bounds, fp32, device, layers, needed, size)
+
+
+def _part(networks: Networks, nodes: "Iterable[onnx.NodeProto]", wanted: Iterable[str]) -> Part:
+    nodes = tuple(nodes)
+    read, weights = read_names(list(nodes)) - {""}, set(networks.weights)
+    made = {name for node in nodes for name in node.output if name}
+    return Part(
+        nodes=nodes,
+        feeds=tuple(sorted(read - made - weights)),
+        fetches=tuple(sorted(made & set(wanted))),
+        weights=tuple(sorted(read & weights)),
+    )
+
+
+def _bytes(networks: Networks, names: Iterable[str]) -> int:
     tensors = networks.graph.tensors
     return sum(4 * (tensors[name].elements or 0) for name in names if name in tensors)
 
 
-def _cost(networks: Networks, index: int, read: set[str]) -> int:
+def _cost(networks: Networks, index: int) -> int:
     """Bytes that a node adds: its results in every network, and its weights."""
+    read = read_names([*networks.fp32[index], *networks.device[index]])
     weights = {networks.weights[name].source for name in read if name in networks.weights}
-    results = networks.layers[index].node.outputs
-    return COPIES * (_elements_bytes(networks, results) + _elements_bytes(networks, weights))
+    return COPIES * (_bytes(networks, networks.layers[index].node.outputs) + _bytes(networks, weights))
 
 
 def _waiting(networks: Networks) -> list[int]:
@@ -71,49 +118,15 @@ def _waiting(networks: Networks) -> list[int]:
     nodes = networks.graph.nodes
     last = {name: node.index for node in nodes for name in node.inputs}
     last.update(dict.fromkeys(networks.graph.outputs, len(nodes)))
-    inputs = set(networks.graph.inputs)
     change = [0] * (len(nodes) + 1)
     for node in nodes:
         for name in node.outputs:
-            size = COPIES * _elements_bytes(networks, (name,))
-            change[min(node.index + 1, len(nodes))] += size
+            size = COPIES * _bytes(networks, (name,))
+            change[node.index + 1] += size
             change[min(last.get(name, node.index) + 1, len(nodes))] -= size
-    start = _elements_bytes(networks, inputs)
+    held = _bytes(networks, set(networks.graph.inputs))
     waiting = []
     for step in change[:-1]:
-        start += step
-        waiting.append(start)
+        held += step
+        waiting.append(held)
     return waiting
-
-
-def at(networks: Networks, bounds: tuple[tuple[int, int], ...]) -> tuple[Segment, ...]:
-    """The segments between the given node indices, first included and last not."""
-    waiting = _waiting(networks)
-    segments: list[Segment] = []
-    later: set[str] = set(networks.outputs) | set(networks.outputs.values())
-    for first, end in reversed(bounds):
-        reads = [read_names(list(part)) for part in networks.parts[first:end]]
-        costs = [_cost(networks, first + offset, read) for offset, read in enumerate(reads)]
-        size = sum(costs) + max(waiting[first:end], default=0)
-        segments.append(_segment(networks, (first, end), set().union(*reads), later, size))
-        made = {name for node in segments[-1].nodes for name in node.output}
-        later = (later - made) | set(segments[-1].feeds)
-    return tuple(segments[::-1])
-
-
-def _segment(networks: Networks, bounds: tuple[int, int], read: set[str], later: set[str], size: int) -> Segment:
-    first, end = bounds
-    nodes = tuple(node for part in networks.parts[first:end] for node in part)
-    made = {name for node in nodes for name in node.output if name}
-    layers = networks.layers[first:end]
-    shown = {name for layer in layers for name in (layer.reference, layer.device, layer.own) if name}
-    weights = set(networks.weights)
-    return Segment(
-        bounds=bounds,
-        nodes=nodes,
-        layers=layers,
-        feeds=tuple(sorted(((read | shown) - made - weights) - {""})),
-        fetches=tuple(sorted((shown | later) & made)),
-        weights=tuple(sorted(read & weights)),
-        bytes=size,
-    )
