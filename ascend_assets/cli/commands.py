@@ -6,7 +6,6 @@ so that `ascend --help` and `ascend preflight` start at once.
 
 import errno
 import io
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -59,11 +58,6 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="replace")
     try:
         code: int | None = cli.main(list(arguments), prog_name="ascend", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output has gone; the interpreter must not complain about it while it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         if "--traceback" in arguments and not isinstance(error, click.exceptions.Exit | click.Abort | Refused):
             raise

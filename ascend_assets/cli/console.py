@@ -41,7 +41,7 @@ def print_json(value: object) -> None:
         text = json.dumps(finite(value), allow_nan=False)
     if not text.isprintable():
         text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
-    click.echo(text)
+    _echo(text)
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -57,7 +57,15 @@ def finite(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 def say(text: str = "") -> None:
     """A line on stdout."""
-    click.echo(clean(text))
+    _echo(clean(text))
+
+
+def _echo(text: str) -> None:
+    """Text on stdout. Whoever read it may have gone (`| head`): the work, and its exit code, stay what they are."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def progress(text: str) -> None:
@@ -104,7 +112,7 @@ def show(*parts: "RenderableType") -> None:
     )
     for part in parts:
         canvas.print(part)
-    click.echo("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
+    _echo("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
 
 
 def number(value: float | None) -> str:

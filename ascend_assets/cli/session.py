@@ -3,6 +3,7 @@
 Here belong opening what a run needs and reading how it ended. Not here: printing (`run_command.py`).
 """
 
+import logging
 import os
 import pwd
 import tempfile
@@ -103,6 +104,8 @@ def opened(model: str, commit: str) -> Iterator[Session]:
 
     Raises `Unusable` for an unknown model, `BadModel` for a bad file, `ModelBusy` where somebody else is at it.
     """
+    # SQLAlchemy logs a traceback when Ctrl-C comes while it closes a connection; what matters is raised as well.
+    logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL + 1)
     places = prepare()
     if commit:
         commit = git.resolve(PROJECT, commit)

@@ -1,0 +1,68 @@
+"""The command line starts at once, and loads of the heavy libraries only what a command needs."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx
+import pytest
+from tiny import tiny_model
+
+from resources.home import PROJECT
+
+if TYPE_CHECKING:
+    from conftest import Ascend
+
+HEAVY = ("dagster", "pandas", "sklearn", "scipy", "sqlalchemy", "boto3", "torch")
+
+
+def loaded(folder: Path, *arguments: str) -> set[str]:
+    code = (
+        "import os, sys; from ascend_assets.cli import commands\n"
+        f"code = commands.run({list(arguments)!r})\n"
+        "print(code, *{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT,
+        env={"ASCEND_STATE": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(ended.stderr.splitlines()[-1].split())
+
+
+def test_preflight_does_not_load_what_it_does_not_use(tmp_path: Path) -> None:
+    onnx.save(tiny_model(), tmp_path / "tiny.onnx")
+    names = loaded(tmp_path, "preflight", str(tmp_path / "tiny.onnx"), "--json")
+    assert "0" in names
+    assert not names.intersection(HEAVY)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("model", "list", "digits_cnn"), ("show", "digits_cnn")])
+def test_reading_the_store_loads_neither_dagster_nor_onnx(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    names = loaded(tmp_path, *arguments)
+    assert not names.intersection({*HEAVY, "onnx", "onnxruntime", "numpy"})
+
+
+def test_help_is_there_at_once(ascend: "Ascend") -> None:
+    def seconds() -> float:
+        begin = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert ascend("--help").code == 0
+        end = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
+
+    # Processor time, and the best of three: other tests share the machine.
+    assert min(seconds() for _ in range(3)) < 0.3
+
+
+def test_help_tells_each_command_in_one_line(ascend: "Ascend") -> None:
+    text = ascend("--help", COLUMNS="100").out
+    commands = text.partition("Commands:")[2]
+    assert "preflight" in commands
+    assert "..." not in commands
+    assert "130 interrupted" in text
