@@ -33,11 +33,12 @@ def refused_candidates(
     found = refusal.of_run(context.instance, spec, tools, store, run.run_id, home().state / "dossiers")
     if found is None:
         return dg.SkipReason("no gate refused it: see the run's own error")
+    names = [verdict.criterion for verdict in found.refused]
     return dg.SensorResult(
         asset_events=[
             dg.AssetObservation(
                 asset_key=[model, "dossier"],
-                description=f"{found.candidate} was refused: {', '.join(v.criterion for v in found.refused)}",
+                description=f"{found.candidate} was refused: {', '.join(dict.fromkeys(names))}",
                 metadata={
                     history.CANDIDATE: found.candidate,
                     "page": dg.MetadataValue.path(found.page),
