@@ -19,12 +19,11 @@ from ascend_assets import graph, history, models
 from ascend_assets.assets.deployment import NotAdmitted
 from ascend_assets.assets.release import ReleaseRefused
 from ascend_assets.cli.console import Unusable
+from ascend_assets.cli.interrupts import heard
 from ascend_assets.codec import AnyRecord, read_record
 from ascend_assets.definitions import build_defs
-from ascend_assets.event_log import kept_open
 from ascend_assets.guard import NotReleasable
 from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
-from ascend_assets.progress import listening
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, Tools
 from ascend_assets.walk import key_of, stages
@@ -65,15 +64,16 @@ class Session:
         """Run a job to its end. Raises `KeyboardInterrupt` when Ctrl-C ended it."""
         walk = self.definitions.resolve_job_def(job)
         config: dict[str, Any] = {**_QUIET, "ops": self._ops(job, reason)}
-        with kept_open(self.instance) as hold, listening(lambda _: hold()):
+        interrupted = dg.DagsterExecutionInterruptedError
+        with heard(interrupted) as has_come:
             try:
                 result = walk.execute_in_process(
                     run_config=config, instance=self.instance, raise_on_error=False, tags={_HERE: _HERE_VALUE}
                 )
-            except dg.DagsterExecutionInterruptedError as error:
+            except interrupted as error:
                 raise KeyboardInterrupt from error
-        if any(event.is_step_failure and _interrupted(event) for event in result.all_events):
-            raise KeyboardInterrupt
+            if has_come() and not result.success:
+                raise KeyboardInterrupt
         return _ended(self.spec, result)
 
     def tools(self) -> Tools:
@@ -163,11 +163,6 @@ def _spec_at(commit: str, model: str) -> ModelSpec:
         archive = git.archive(PROJECT, commit, models.DEFS / model, Path(scratch) / "source.tar")
         tarball.unpack(archive, folder)
         return models.load(folder)
-
-
-def _interrupted(event: dg.DagsterEvent) -> bool:
-    error = event.step_failure_data.error
-    return error is not None and error.cls_name in {"KeyboardInterrupt", "DagsterExecutionInterruptedError"}
 
 
 def _ended(spec: ModelSpec, result: dg.ExecuteInProcessResult) -> Ended:
