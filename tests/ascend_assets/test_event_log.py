@@ -66,7 +66,8 @@ def test_dagsters_own_storage_reads_what_it_wrote_and_it_reads_back(home: Path) 
         assert materialised(instance) == 2
 
 
-def test_a_file_is_opened_once_however_many_events(home: Path, connections: list[str]) -> None:
+@pytest.mark.usefixtures("home")
+def test_a_file_is_opened_once_however_many_events(connections: list[str]) -> None:
     with dg.DagsterInstance.get() as instance:
         dg.materialize([something], instance=instance)
         storage = instance.event_log_storage
@@ -78,7 +79,8 @@ def test_a_file_is_opened_once_however_many_events(home: Path, connections: list
         assert len(connections) == before
 
 
-def test_only_so_many_files_stay_open(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_only_so_many_files_stay_open() -> None:
     with dg.DagsterInstance.get() as instance:
         storage = instance.event_log_storage
         assert isinstance(storage, KeptSqliteEventLogStorage)
@@ -88,7 +90,8 @@ def test_only_so_many_files_stay_open(home: Path) -> None:
     assert not storage._engines
 
 
-def test_threads_take_turns(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_threads_take_turns() -> None:
     with dg.DagsterInstance.get() as instance:
         failed: list[Exception] = []
 
