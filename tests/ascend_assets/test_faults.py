@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from sandbox import Checkout, Sandbox
 
-from resources import durable
-from resources.folder_store import FolderStore
-from resources.ledger import Ledger
-from resources.registry import Registry, Release
+from resources.registry.ledger import Ledger
+from resources.registry.releases import Registry, Release
+from resources.store import durable
+from resources.store.folder import FolderStore
 
 MOMENTS = 12
 RUN = (sys.executable, "-m", "ascend_assets.cli", "run", "tiny")
@@ -86,6 +87,12 @@ def contents(release: Release) -> tuple[object, ...]:
     return release.version, release.commit, release.onnx.sha256, {k: t.om.sha256 for k, t in release.targets.items()}
 
 
+def unfinished(place: Place) -> list[str]:
+    """Runs that Dagster's UI would show as going on."""
+    with dg.DagsterInstance.from_config(str(place.state / "dagster")) as instance:
+        return [run.run_id for run in instance.get_runs() if not run.is_finished]
+
+
 @pytest.fixture
 def place(checkout: Checkout, tmp_path: Path) -> Place:
     return Place(checkout, tmp_path / "state")
@@ -108,7 +115,9 @@ def test_a_run_killed_at_any_moment_leaves_nothing_half_written(place: Place, tm
         verify(state.store)
     assert killed > MOMENTS // 2
     for number in range(4):
-        assert contents(Place(place.checkout, tmp_path / f"state{number}").run()) == contents(expected)
+        state = Place(place.checkout, tmp_path / f"state{number}")
+        assert contents(state.run()) == contents(expected)
+        assert unfinished(state) == []
 
 
 def test_ctrl_c_ends_a_run_cleanly_and_the_next_one_succeeds(place: Place) -> None:

@@ -24,9 +24,7 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
         yield made
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    root = tmp_path / "checkout"
+def make_checkout(root: Path) -> Checkout:
     root.mkdir()
     ignore = shutil.ignore_patterns("__pycache__", "digits_cnn")
     for name in CODE:
@@ -38,6 +36,11 @@ def checkout(tmp_path: Path) -> Checkout:
     git(root, "add", "-A")
     git(root, "commit", "-qm", "a tiny model")
     return Checkout(root)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return make_checkout(tmp_path / "checkout")
 
 
 @pytest.fixture
