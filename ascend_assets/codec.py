@@ -20,7 +20,7 @@ from ascend_assets.records import (
     ReleaseRecord,
     SourceRecord,
 )
-from resources.store import Blobs
+from resources.store.blobs import Blobs
 
 AnyRecord = (
     SourceRecord

@@ -22,7 +22,7 @@ from ascend_assets.stage import Order, Stage, Tools, code_version
 from ascend_assets.walk import key_of
 from resources.ascend.toolchain import CompileRefused
 from resources.configurable import AscendToolchain, Project, Warehouse
-from resources.store import StoreError
+from resources.store.blobs import StoreError
 
 RESOURCES = frozenset({"store", "toolchain", "project"})
 

@@ -13,7 +13,7 @@ from ascend_assets.gates.verdict import Verdict
 from resources.ascend.toolchain import Comparison, CompileReport, OmInfo, Origin, Profile, ToolchainIdentity
 from resources.digests import canonical_json, sha256_bytes
 from resources.onnx_signature import Signature
-from resources.store import Artefact
+from resources.store.blobs import Artefact
 
 
 class Record(BaseModel):

@@ -16,9 +16,9 @@ from typing import Any
 from ascend_assets.records import Record
 from resources.ascend.toolchain import Toolchain
 from resources.digests import canonical_json, sha256_bytes
-from resources.ledger import Ledger
-from resources.registry import Registry
-from resources.store import Artefact, Blobs
+from resources.registry.ledger import Ledger
+from resources.registry.releases import Registry
+from resources.store.blobs import Artefact, Blobs
 
 AssetKey = tuple[str, ...]
 """`(model, stage)` or `(model, target, stage)`."""

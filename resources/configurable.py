@@ -12,9 +12,9 @@ import dagster as dg
 from resources.ascend.toolchain import Toolchain
 from resources.digests import sha256_file
 from resources.home import PROJECT, home
-from resources.ledger import Ledger
-from resources.registry import Registry
-from resources.store import Blobs, FolderStore
+from resources.registry.ledger import Ledger
+from resources.registry.releases import Registry
+from resources.store.blobs import Blobs, FolderStore
 
 
 class Warehouse(dg.ConfigurableResource[None]):

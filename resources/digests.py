@@ -1,7 +1,7 @@
 """Digests and the canonical bytes that they are taken of.
 
 Here belong sha256 of bytes and files, and the one JSON encoding whose bytes are compared, hashed and signed. Not here:
-which documents exist (`documents.py`) or where bytes are kept (`store.py`).
+which documents exist (`registry/documents.py`) or where bytes are kept (`store/`).
 """
 
 import hashlib

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from resources.documents import check_name
+from resources.registry.documents import check_name
 
 _MAX_HOLDER_BYTES = 4096
 

@@ -10,7 +10,7 @@ from ascend_assets.assets.release import admits
 from ascend_assets.environments import policy_digest
 from ascend_assets.records import DeploymentRecord, ReleaseRecord
 from ascend_assets.stage import Order, Tools
-from resources.ledger import Entry, Kind
+from resources.registry.ledger import Entry, Kind
 
 
 class NotAdmitted(Exception):

@@ -20,9 +20,9 @@ from ascend_assets.stage import Order, Tools, code_version
 from resources import git
 from resources.candidates import Candidate as CandidateName
 from resources.digests import canonical_json, sha256_bytes
-from resources.registry import Release
-from resources.store import Blobs
-from resources.versions import Contents
+from resources.registry.releases import Release
+from resources.registry.versions import Contents
+from resources.store.blobs import Blobs
 
 
 def make(tools: Tools, key: str, _order: Order, *, spec: ModelSpec, **records: Record) -> DossierRecord:

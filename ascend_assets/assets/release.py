@@ -2,7 +2,7 @@
 
 Here belong judging the evidence once more, choosing the version and publishing. The verdicts of the dossier and of
 Dagster's checks are not believed: whoever can write to the event log could have put them there. Not here: what the
-event log says (`guard.py`), or how manifests are stored (`resources/registry.py`).
+event log says (`guard.py`), or how manifests are stored (`resources/registry/releases.py`).
 """
 
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ from ascend_assets.gates.verdict import Verdict
 from ascend_assets.records import DossierRecord, Record, ReleaseRecord
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Order, Tools
-from resources.registry import Release, ReleasedTarget
-from resources.versions import FIRST, Version, next_version
+from resources.registry.releases import Release, ReleasedTarget
+from resources.registry.versions import FIRST, Version, next_version
 
 
 class ReleaseRefused(Exception):

@@ -13,10 +13,10 @@ from ascend_assets.cli.console import Unusable, print_json, say, table
 from ascend_assets.cli.verdicts import verdict_table
 from ascend_assets.environments import ENVIRONMENT_NAMES
 from ascend_assets.gates.verdict import Verdict
-from resources.folder_store import FolderStore
 from resources.home import home
-from resources.ledger import Ledger
-from resources.registry import Registry, Release
+from resources.registry.ledger import Ledger
+from resources.registry.releases import Registry, Release
+from resources.store.folder import FolderStore
 
 _DIGEST = 12
 

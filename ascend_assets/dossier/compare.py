@@ -1,7 +1,7 @@
 """What changed since the last release: its manifest, as plain data, against the candidate at hand.
 
 Here belongs finding differences. Not here: which release is the last one (the registry), what a difference means for
-the version (`resources/versions.py`), or how it is shown.
+the version (`resources/registry/versions.py`), or how it is shown.
 """
 
 import math

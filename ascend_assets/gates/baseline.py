@@ -8,9 +8,9 @@ from ascend_assets.environments import ENVIRONMENTS
 from ascend_assets.records import BenchmarkRecord
 from ascend_assets.spec import ModelSpec
 from resources.ascend.toolchain import Profile
-from resources.ledger import Ledger
-from resources.registry import Registry
-from resources.store import Blobs
+from resources.registry.ledger import Ledger
+from resources.registry.releases import Registry
+from resources.store.blobs import Blobs
 
 
 def profiles(

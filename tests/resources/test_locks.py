@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from races import in_child, race
 
-from resources.documents import InvalidName
 from resources.locks import ModelBusy, locked, model_lock
+from resources.registry.documents import InvalidName
 
 
 def test_the_second_is_told_who_holds_it(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from resources.ascend.emulator.registration import canonical_soc
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import NotLoadable, OmInfo
 from resources.digests import canonical_json, sha256_bytes
-from resources.durable import sync_folder, whole_file
 from resources.onnx_files import DEFAULT, OnnxFileError, Signature
 from resources.onnx_wire import scan
 from resources.regular_files import open_regular
+from resources.store.durable import sync_folder, whole_file
 
 MAGIC = b"EMUOM\r\n\x1a"
 """Line ends and an end-of-file byte, so that a transfer as text is noticed."""

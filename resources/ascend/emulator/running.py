@@ -36,6 +36,9 @@ def feeds(networks: Networks, inputs: "Mapping[str, NDArray[Any]]") -> "dict[str
 
     graph = networks.graph
     tensors = [graph.tensors[name] for name in graph.inputs]
+    odd = [t.name for t in tensors if not t.dtype]
+    if odd:
+        raise ValueError(f"input {odd[0]!r} is a sequence, an optional or a map: only tensors can be compared")
     infer.check_inputs(
         {t.name: (helper.tensor_dtype_to_np_dtype(t.dtype).name, t.shape or ()) for t in tensors},
         inputs,

@@ -9,11 +9,11 @@ from ascend_assets.records import OnnxRecord, SourceRecord
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Order, Tools
 from resources.ascend.emulator.toolchain import Emulator
-from resources.folder_store import FolderStore
-from resources.ledger import Ledger
 from resources.onnx_signature import signature
-from resources.registry import Registry
-from resources.store import Blobs
+from resources.registry.ledger import Ledger
+from resources.registry.releases import Registry
+from resources.store.blobs import Blobs
+from resources.store.folder import FolderStore
 from resources.tarball import pack
 from resources.working_files import plain_members
 

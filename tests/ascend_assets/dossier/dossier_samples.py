@@ -46,7 +46,7 @@ from resources.ascend.toolchain import (
 )
 from resources.digests import sha256_bytes
 from resources.onnx_signature import Signature, TensorType
-from resources.store import Artefact
+from resources.store.blobs import Artefact
 
 LOCK = sha256_bytes(b"lock")
 COMMIT = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"

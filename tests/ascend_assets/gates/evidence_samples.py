@@ -27,7 +27,7 @@ from resources.ascend.toolchain import (
     ToolchainIdentity,
 )
 from resources.onnx_signature import Signature, TensorType
-from resources.store import Artefact
+from resources.store.blobs import Artefact
 
 LOCK = "c" * 64
 TARGET = "Ascend310P3"

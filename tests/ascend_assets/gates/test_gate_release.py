@@ -9,7 +9,7 @@ from ascend_assets.gates import release as gate
 from ascend_assets.gates.release import Evidence
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.records import LintRecord, OnnxRecord, SourceRecord
-from resources.store import Artefact
+from resources.store.blobs import Artefact
 
 MODEL = spec()
 OTHER_ARCHIVE = Artefact(sha256="d" * 64, size=10, name="source.tar")

@@ -1,7 +1,7 @@
 """The ledger: an environment's append-only history of one model. Its last entry is the present.
 
 Here belong an entry, appending one, and the walk along the chain. Not here: who may append (the guards in front of a
-deployment), or what a release is (`registry.py`).
+deployment), or what a release is (`releases.py`).
 
 Entries are numbered from 1 without gaps. Each names the digest of the one before, so that history cannot be edited
 without breaking the chain, and an entry is created only if its number is free, so that of two writers one wins.
@@ -15,7 +15,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from resources.documents import (
+from resources.registry.documents import (
     MAX_DOCUMENT_BYTES,
     BadDocument,
     Document,
@@ -27,9 +27,9 @@ from resources.documents import (
     check_name,
     decode,
 )
-from resources.objects import ObjectTooLarge, Store
-from resources.registry import Registry, RegistryError
-from resources.versions import VersionText
+from resources.registry.releases import Registry, RegistryError
+from resources.registry.versions import VersionText
+from resources.store.objects import ObjectTooLarge, Store
 
 _DIGITS = 8
 _FILE = re.compile(rf"[0-9]{{{_DIGITS}}}\.json")

@@ -1,7 +1,7 @@
 """Temporary files that are whole and durable before they get a name, and the sweeping of those that never got one.
 
 Here belongs what a crash at any moment must not break. Not here: which name a file gets, or whether it may replace
-another (`folder_store.py`).
+another (`folder.py`).
 
 A writer keeps a lock on its temporary file, which the kernel lets go of when it dies: a file that nobody has locked
 belongs to a writer that was killed, and the next writer sweeps it away. No clock is asked.

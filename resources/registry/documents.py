@@ -1,7 +1,7 @@
 """The registry's documents: small JSON objects that are written once, named by digest, and read with suspicion.
 
-Here belong the types that they share and their encoding. Not here: which documents there are (`registry.py`,
-`ledger.py`) or where they are kept (`store.py`).
+Here belong the types that they share and their encoding. Not here: which documents there are (`releases.py`,
+`ledger.py`) or where they are kept (`resources/store`).
 """
 
 import re

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from resources.versions import Change, Contents, InvalidVersion, Version, VersionText, change, next_version
+from resources.registry.versions import Change, Contents, InvalidVersion, Version, VersionText, change, next_version
 
 numbers = st.integers(0, 999_999_999)
 versions = st.builds(Version, numbers, numbers, numbers)

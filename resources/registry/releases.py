@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 
 from resources.ascend.toolchain import ToolchainIdentity
 from resources.candidates import Candidate, CandidateName
-from resources.documents import (
+from resources.onnx_signature import Signature
+from resources.registry.documents import (
     MAX_DOCUMENT_BYTES,
     BadDocument,
     Document,
@@ -22,10 +23,9 @@ from resources.documents import (
     check_name,
     decode,
 )
-from resources.objects import NotInStore, ObjectTooLarge, Store, blob_key
-from resources.onnx_signature import Signature
-from resources.store import Artefact
-from resources.versions import Contents, InvalidVersion, Version, VersionText
+from resources.registry.versions import Contents, InvalidVersion, Version, VersionText
+from resources.store.blobs import Artefact
+from resources.store.objects import NotInStore, ObjectTooLarge, Store, blob_key
 
 Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")]
 """A full commit id, or empty for what is in no commit."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from races import calls_of, dies_at_call, race
 
 from resources.digests import sha256_bytes
-from resources.store import Artefact, Blobs, CorruptBlob, FolderStore, InvalidKey, NotInStore, ObjectTooLarge
+from resources.store.blobs import Artefact, Blobs, CorruptBlob, FolderStore, InvalidKey, NotInStore, ObjectTooLarge
 
 
 @pytest.fixture

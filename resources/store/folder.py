@@ -17,9 +17,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from resources.durable import sweep, sync_folder, whole_file
 from resources.locks import locked
-from resources.objects import (
+from resources.store.durable import sweep, sync_folder, whole_file
+from resources.store.objects import (
     BLOBS,
     Head,
     InvalidKey,

@@ -10,9 +10,9 @@ from races import dies_at_call, race
 from registry_samples import deploy, entry, release
 
 from resources.digests import canonical_json
-from resources.ledger import Entry, Ledger, LedgerBroken, LedgerMoved, entry_key
-from resources.registry import Registry, Release, release_key
-from resources.store import Blobs, FolderStore
+from resources.registry.ledger import Entry, Ledger, LedgerBroken, LedgerMoved, entry_key
+from resources.registry.releases import Registry, Release, release_key
+from resources.store.blobs import Blobs, FolderStore
 
 SIXTEEN = 16
 

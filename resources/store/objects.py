@@ -1,6 +1,6 @@
 """Objects under keys, written once: the protocol that every store keeps, what a key may be, and what can go wrong.
 
-Not here: a particular store (`folder_store.py`), files by digest (`store.py`), or what the objects mean (`registry.py`,
+Not here: a particular store (`folder.py`), files by digest (`blobs.py`), or what the objects mean (`registry.py`,
 `ledger.py`).
 
 Keys:

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from resources.ascend.toolchain import ToolchainIdentity
-from resources.ledger import Entry, Kind, Ledger
 from resources.onnx_signature import Signature, TensorType
-from resources.registry import Release, ReleasedTarget
-from resources.store import Blobs
+from resources.registry.ledger import Entry, Kind, Ledger
+from resources.registry.releases import Release, ReleasedTarget
+from resources.store.blobs import Blobs
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 POLICY = "f" * 64

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from resources.digests import sha256_bytes
-from resources.documents import BadDocument, Document, InvalidName, Name, Utc, check_name, decode
+from resources.registry.documents import BadDocument, Document, InvalidName, Name, Utc, check_name, decode
 
 
 class Note(Document):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from races import dies_at_call, race
 from registry_samples import NOON, release
 
-from resources.registry import (
+from resources.registry.releases import (
     AlreadyReleased,
     CorruptRelease,
     MissingArtefacts,
@@ -16,8 +16,8 @@ from resources.registry import (
     Registry,
     release_key,
 )
-from resources.store import Blobs, FolderStore
-from resources.versions import Change, Contents, InvalidVersion, change, next_version
+from resources.registry.versions import Change, Contents, InvalidVersion, change, next_version
+from resources.store.blobs import Blobs, FolderStore
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from races import calls_of, dies_at_call, in_child, race
 from store_contract import MakeStore, StoreContract
 
 from resources.digests import sha256_bytes
-from resources.folder_store import FolderStore
-from resources.objects import StoreDenied, StoreError, StoreFull, blob_key
+from resources.store.folder import FolderStore
+from resources.store.objects import StoreDenied, StoreError, StoreFull, blob_key
 
 KEY = "environments/dev/m/00000001.json"
 HOUR = 3600

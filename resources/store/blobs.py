@@ -1,7 +1,7 @@
 """The store as the rest of the house uses it: artefacts, files that are named by their sha256, verified on every read.
 
 Here belong blobs, and the names that go with a store. Not here: how a store keeps objects (`objects.py`,
-`folder_store.py`), or what else is kept in one (`registry.py`, `ledger.py`).
+`folder.py`), or what else is kept in one (`resources/registry`).
 """
 
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from resources.digests import sha256_bytes, sha256_file
-from resources.folder_store import FolderStore
-from resources.objects import (
+from resources.store.folder import FolderStore
+from resources.store.objects import (
     BlobStore,
     Head,
     InvalidKey,

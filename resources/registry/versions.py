@@ -1,7 +1,7 @@
 """Versions of releases: what a number says, and which one comes next.
 
 Here belong parsing, order and the rule that turns a change into a number. Not here: what a release holds
-(`registry.py`).
+(`releases.py`).
 """
 
 import re

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from races import race
 
 from resources.digests import sha256_bytes
-from resources.objects import BLOBS, BlobStore, Head, InvalidKey, NotInStore, ObjectTooLarge, StoreError, blob_key
+from resources.store.objects import BLOBS, BlobStore, Head, InvalidKey, NotInStore, ObjectTooLarge, StoreError, blob_key
 
 MakeStore = Callable[[], BlobStore]
 

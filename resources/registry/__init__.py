@@ -1,0 +1,1 @@
+"""What was released and where it is deployed: manifests, versions and ledgers, all written once."""
