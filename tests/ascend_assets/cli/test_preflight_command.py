@@ -20,7 +20,7 @@ from tiny import tiny_model
 from resources.home import PROJECT
 
 if TYPE_CHECKING:
-    from conftest import Ascend
+    from cli_fixtures import Ascend
 
 
 def written(folder: Path, model: onnx.ModelProto, name: str = "model.onnx") -> Path:

@@ -13,7 +13,7 @@ from tiny import tiny_model
 from resources.home import PROJECT
 
 if TYPE_CHECKING:
-    from conftest import Ascend
+    from cli_fixtures import Ascend
 
 HEAVY = ("dagster", "pandas", "sklearn", "scipy", "sqlalchemy", "boto3", "torch")
 

@@ -97,6 +97,14 @@ def test_integers_and_booleans_are_compared_as_numbers() -> None:
     assert output_metrics("y", i64([2**40]), i64([2**40 + 3])).max_absolute_error == 3
 
 
+def test_strings_are_equal_or_not() -> None:
+    words = np.array(["a", "b"], dtype=object)
+    same, other = output_metrics("y", words, words), output_metrics("y", words, words[::-1])
+    assert (same.cosine_similarity, same.max_absolute_error) == (1, 0)
+    assert math.isnan(other.cosine_similarity)
+    assert math.isnan(Gatherer().layer(words, words[::-1], NORMAL).relative_euclidean_distance)
+
+
 @given(data=st.data())
 def test_a_tensor_is_like_itself(data: st.DataObject) -> None:
     x = data.draw(hnp.arrays(np.float64, SIZES, elements=MODERATE))

@@ -55,6 +55,15 @@ def test_a_node_kept_in_fp32_still_has_a_copy_on_the_devices_tensors() -> None:
     assert found.layers[1].own is None
 
 
+def test_the_fp32_side_never_reads_from_the_device() -> None:
+    """A tensor that the device holds in FP32 is rounded for the next node, and that rounding belongs to the device."""
+    model = parse("agraph (float[2] x) => (float[2] y) { a = Exp(x) b = Exp(a) c = Sin(b) y = Cos(b) }")
+    found = build(model, options("force_fp16", keep_dtype=("b",)), sampled=True)
+    made = {name for nodes in found.device for node in nodes for name in node.output}
+    assert made
+    assert all(made.isdisjoint(node.input) for nodes in found.fp32 for node in nodes)
+
+
 def test_a_large_cubes_own_copy_reads_some_channels_of_its_weights() -> None:
     graph = "agraph (float[1,8,4,4] z) => (float[1,128,4,4] y) { x = Exp(z) y = Conv(x, w) }"
     found = networks(graph, {"w": floats((128, 8, 1, 1))})
