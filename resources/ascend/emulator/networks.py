@@ -109,11 +109,14 @@ class _Builder:
         first = next((name for name in node.outputs if name), "")
         if rounds(made) or any(self.read(name) != name for name in read_names([proto])):
             inputs = self.emitter.inputs(proto, made, self.read)
-            for rounding in self._written():
-                (fp32 if self.device_tensors.isdisjoint(rounding.input) else device).append(rounding)
+            for cast in self._written():
+                on_device = not self.device_tensors.isdisjoint(cast.input)
+                (device if on_device else fp32).append(cast)
+                self.device_tensors.update(cast.output if on_device else ())
             self.emitter.compute(proto, made, inputs, self._device_name, self.read)
-            device += self._written()
-            self.device_tensors.update(name for made_node in device for name in made_node.output)
+            computed = self._written()
+            device += computed
+            self.device_tensors.update(name for written in computed for name in written.output)
             if rounds(made):
                 own, sample = self._own(proto, made, inputs, first)
                 fp32 += self._written()

@@ -6,7 +6,7 @@ segment is (`segments.py`), or what is made of it (`compare.py`).
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ class Ran:
         return {name: array for name, array in self.known.items() if name in self.segment.needed}
 
 
-def run_all(runner: Runner, segments: tuple[Segment, ...], inputs: "Tensors") -> Iterator[Ran]:
+def run_all(runner: Runner, segments: tuple[Segment, ...], inputs: "Tensors") -> Generator[Ran, None, None]:
     """Run the segments in order and hand out each; at most `IN_FLIGHT` exist at a time.
 
     Raises `ValueError` when ONNX Runtime cannot run one.
