@@ -21,7 +21,7 @@ from resources.registry.releases import Registry, Release
 from resources.store import durable
 from resources.store.folder import FolderStore
 
-MOMENTS = 12
+MOMENTS, GROUPS = 12, 3
 RUN = (sys.executable, "-m", "ascend_assets.cli", "run", "tiny")
 NAMES = re.compile(r"blobs/sha256/[0-9a-f]{64}|models/tiny/releases/[0-9.]+\.json|environments/dev/tiny/[0-9]{8}\.json")
 
@@ -87,9 +87,9 @@ def contents(release: Release) -> tuple[object, ...]:
     return release.version, release.commit, release.onnx.sha256, {k: t.om.sha256 for k, t in release.targets.items()}
 
 
-def unfinished(place: Place) -> list[str]:
+def unfinished() -> list[str]:
     """Runs that Dagster's UI would show as going on."""
-    with dg.DagsterInstance.from_config(str(place.state / "dagster")) as instance:
+    with dg.DagsterInstance.get() as instance:
         return [run.run_id for run in instance.get_runs() if not run.is_finished]
 
 
@@ -98,7 +98,9 @@ def place(checkout: Checkout, tmp_path: Path) -> Place:
     return Place(checkout, tmp_path / "state")
 
 
-def test_a_run_killed_at_any_moment_leaves_nothing_half_written(place: Place, tmp_path: Path) -> None:
+def test_a_run_killed_at_any_moment_leaves_nothing_half_written(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Place(place.checkout, tmp_path / "undisturbed").begun() as process:
         begin = time.monotonic()
         process.communicate(timeout=120)
@@ -106,18 +108,19 @@ def test_a_run_killed_at_any_moment_leaves_nothing_half_written(place: Place, tm
     (expected,) = verify(tmp_path / "undisturbed" / "store")
     killed = 0
     for moment in range(MOMENTS):
-        # Four stores; into each go three killed runs and one that is left alone.
-        state = Place(place.checkout, tmp_path / f"state{moment % 4}")
+        # Into each store go several killed runs, and one that is left alone.
+        state = Place(place.checkout, tmp_path / f"state{moment % GROUPS}")
         with state.begun() as process:
             time.sleep(lasts * (moment + 0.5) / MOMENTS)
             process.kill()
             killed += process.wait(30) == -signal.SIGKILL
         verify(state.store)
     assert killed > MOMENTS // 2
-    for number in range(4):
+    for number in range(GROUPS):
         state = Place(place.checkout, tmp_path / f"state{number}")
         assert contents(state.run()) == contents(expected)
-        assert unfinished(state) == []
+        monkeypatch.setenv("DAGSTER_HOME", state.env["DAGSTER_HOME"])
+        assert unfinished() == []
 
 
 def test_ctrl_c_ends_a_run_cleanly_and_the_next_one_succeeds(place: Place) -> None:
@@ -158,7 +161,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         left[0] -= len(data)
         return write(descriptor, data)
 
-    monkeypatch.setattr(durable.os, "write", limited)  # type: ignore[attr-defined] # the module's own import
+    monkeypatch.setattr(f"{durable.__name__}.os.write", limited)
     yield left
     monkeypatch.undo()
 
@@ -180,7 +183,8 @@ def test_a_full_disk_stops_a_candidate_and_nothing_else(sandbox: Sandbox, disk: 
 
 def test_a_full_disk_is_told_in_one_line(place: Place) -> None:
     code = (
-        "import errno, os, resources.durable as durable\n"
+        "import errno, os\n"
+        "from resources.store import durable\n"
         "def full(*_): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
         "durable._write = full\n"
         "from ascend_assets.cli.main import main\n"
