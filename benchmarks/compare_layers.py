@@ -32,7 +32,7 @@ from resources.ascend.emulator.infer import serialized, session_options
 from resources.ascend.emulator.lower import lower
 from resources.ascend.options import CompileOptions
 from resources.onnx_files import load as safely
-from resources.onnx_shapes import with_shapes
+from resources.onnx_files.shapes import with_shapes
 
 OPTIONS = CompileOptions(soc_version="Ascend310P3", precision_mode="force_fp16")
 GOAL = 4.0

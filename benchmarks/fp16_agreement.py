@@ -29,7 +29,7 @@ from resources.ascend.emulator.lower import lower
 from resources.ascend.emulator.precision import Arithmetic, arithmetic
 from resources.ascend.emulator.rounding import EPSILON_DEFAULTS, HOST_INPUTS, epsilon_of
 from resources.ascend.options import CompileOptions
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 Verdict = Literal["equal", "one ulp", "differs", "not run"]
 VERDICTS: tuple[Verdict, ...] = ("equal", "one ulp", "differs", "not run")

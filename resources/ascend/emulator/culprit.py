@@ -17,7 +17,7 @@ from resources.ascend.emulator.rounding import EPSILON_DEFAULTS, NUMBER, held_va
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from resources.onnx_graph import Node
+    from resources.onnx_files.graph import Node
 
 COSINE_LIMIT = 0.99
 DISTANCE_LIMIT = 0.05

@@ -145,7 +145,7 @@ class Session:
 def reference(model: "onnx.ModelProto | Path | str") -> Session:
     """A session in plain FP32: 16-bit floats of the model are widened, nothing is rounded.
 
-    A path is a file that has been judged safe (`resources/onnx_files.py`).
+    A path is a file that has been judged safe (`resources/onnx_files`).
     """
     import onnx
 

@@ -14,7 +14,7 @@ from resources.ascend.emulator.precision import Arithmetic, DType, arithmetic
 from resources.ascend.emulator.rounding import Emitter
 from resources.ascend.emulator.sampling import Sample, sample_of
 from resources.ascend.emulator.widen import widened
-from resources.onnx_graph import Graph, Node, view
+from resources.onnx_files.graph import Graph, Node, view
 
 if TYPE_CHECKING:
     import onnx

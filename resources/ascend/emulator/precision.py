@@ -14,7 +14,7 @@ from resources.ascend.emulator import registration
 from resources.ascend.emulator.kernels import Listed, support
 from resources.ascend.emulator.op_names import CUBE, MAKERS, ge_types
 from resources.ascend.options import CompileOptions, MixList
-from resources.onnx_graph import Graph, Node
+from resources.onnx_files.graph import Graph, Node
 
 DType = Literal["float16", "float32", "bfloat16", "other"]
 

@@ -1,6 +1,6 @@
 """Which part of a large operator's result its own error is measured on.
 
-Here belongs the choice. The own error of a node needs a third run of it; on every eighth channel that costs an eighth,
+Here belongs the choice. The own error of a node needs a third run of it; on every sixteenth channel that costs little,
 sees every position, and estimates a ratio of norms that is alike in all channels. Whatever looks suspicious is
 measured in full afterwards (`compare.py`). Not here: the measuring.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from resources.onnx_graph import Graph
+from resources.onnx_files.graph import Graph
 
 if TYPE_CHECKING:
     import onnx
@@ -21,7 +21,7 @@ LEAST_ELEMENTS = 1 << 16
 """Elementwise operators with fewer results are measured in full."""
 
 KEPT_AT_LEAST = 16
-STEP = 8
+STEP = 16
 
 _SLICE_WITH_STEPS = 12
 """The opset in which `Slice` takes steps (10) and `Constant` integers (12)."""

@@ -11,7 +11,7 @@ from resources.ascend.emulator.metrics import SMALLEST_NORMAL
 from resources.ascend.emulator.precision import Arithmetic
 from resources.ascend.emulator.rounding import EPSILON_DEFAULTS, held_value
 from resources.ascend.toolchain import SmallConstant
-from resources.onnx_graph import Graph, Node
+from resources.onnx_files.graph import Graph, Node
 
 if TYPE_CHECKING:
     import onnx

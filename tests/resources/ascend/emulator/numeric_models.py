@@ -13,7 +13,7 @@ from resources.ascend.emulator.infer import Session, serialized
 from resources.ascend.emulator.lower import lower
 from resources.ascend.emulator.precision import DType, plan
 from resources.ascend.options import CompileOptions
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 TRAP = (
     "agraph (float[N] x) => (float[N] y) <float up = {10000.0}, float down = {0.0001}> "

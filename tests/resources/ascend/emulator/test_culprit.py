@@ -7,7 +7,7 @@ from numeric_models import f32, fp16
 
 from resources.ascend.emulator.culprit import beyond_limits, cause, own_fault
 from resources.ascend.emulator.precision import Arithmetic
-from resources.onnx_graph import Node
+from resources.onnx_files.graph import Node
 
 FP16 = Arithmetic("float16", "float16")
 

@@ -16,7 +16,7 @@ from onnx import TensorProto
 from resources.ascend.emulator.infer import Session, reference, serialized
 from resources.ascend.emulator.lower import lower, marker
 from resources.ascend.emulator.rounding import held_value
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 LEVELS = [
     onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,

@@ -5,7 +5,7 @@ from numeric_models import options, parse, planned
 
 from resources.ascend.emulator.precision import Arithmetic, arithmetic, family_of, listed_in, plan
 from resources.ascend.options import CompileOptions, MixList
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 NETWORK = parse(
     """agraph (float[1,3,8,8] x, float[4,3,1,1] w) => (float[1,4] y, int64[4] n) {

@@ -13,7 +13,8 @@ from resources.ascend.emulator.running import Runner, feeds, thinned
 from resources.ascend.emulator.segments import cut
 
 MODEL = parse(
-    "agraph (float[1,8,4,4] x) => (float[1,64,4,4] y) { a = Exp(x) c = Conv<pads = [1, 1, 1, 1]>(a, w, b) y = Mul(c, s) }",
+    "agraph (float[1,8,4,4] x) => (float[1,64,4,4] y) "
+    "{ a = Exp(x) c = Conv<pads = [1, 1, 1, 1]>(a, w, b) y = Mul(c, s) }",
     {"w": floats((64, 8, 3, 3), 1), "b": floats((64,), 2), "s": floats((1, 64, 1, 1), 3)},
 )
 

@@ -5,7 +5,7 @@ import pytest
 from numeric_models import f32, floats, parse
 
 from resources.ascend.emulator.sampling import Sample, sample_of
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 
 def chosen(model: onnx.ModelProto) -> Sample | None:
@@ -21,9 +21,9 @@ def conv(channels: int, group: int = 1, *, bias: bool = True) -> onnx.ModelProto
     )
 
 
-def test_a_large_convolution_is_measured_on_every_eighth_channel() -> None:
-    assert chosen(conv(256)) == Sample(axis=1, step=8, weights={1: 0, 2: 0})
-    assert chosen(conv(256, bias=False)) == Sample(axis=1, step=8, weights={1: 0})
+def test_a_large_convolution_is_measured_on_every_sixteenth_channel() -> None:
+    assert chosen(conv(256)) == Sample(axis=1, step=16, weights={1: 0, 2: 0})
+    assert chosen(conv(256, bias=False)) == Sample(axis=1, step=16, weights={1: 0})
 
 
 def test_at_least_sixteen_channels_are_kept() -> None:
@@ -61,9 +61,9 @@ def test_computed_weights_are_measured_in_full(graph: str) -> None:
 
 def test_an_elementwise_operator_is_thinned_on_its_inputs() -> None:
     model = parse("agraph (float[1,256,64,64] x, float[1,256,64,64] z) => (float[1,256,64,64] y) { y = Add(x, z) }")
-    assert chosen(model) == Sample(axis=1, step=8, inputs=frozenset({0, 1}))
+    assert chosen(model) == Sample(axis=1, step=16, inputs=frozenset({0, 1}))
     scaled = parse("agraph (float[1,256,64,64] x) => (float[1,256,64,64] y) { y = Mul(x, s) }", {"s": f32(2)})
-    assert chosen(scaled) == Sample(axis=1, step=8, inputs=frozenset({0}))
+    assert chosen(scaled) == Sample(axis=1, step=16, inputs=frozenset({0}))
 
 
 @pytest.mark.parametrize(

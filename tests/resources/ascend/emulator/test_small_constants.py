@@ -7,7 +7,7 @@ from numeric_models import f32, floats, options, parse
 from resources.ascend.emulator.precision import arithmetic
 from resources.ascend.emulator.small_constants import small_constants
 from resources.ascend.toolchain import SmallConstant
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 
 def found(model: onnx.ModelProto, mode: str = "force_fp16") -> tuple[SmallConstant, ...]:
