@@ -18,7 +18,7 @@ from ascend_assets import models
 from ascend_assets.spec import NAME, Input
 from resources import onnx_files
 from resources.ascend import soc as socs
-from resources.onnx_copy import copy_whole
+from resources.onnx_files.copy import copy_whole
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ascend_assets import evaluation
 from resources import npz, onnx_files
-from resources.onnx_shapes import fixed_inputs
-from resources.onnx_signature import TensorType
-from resources.onnx_structure import shown
+from resources.onnx_files.shapes import fixed_inputs
+from resources.onnx_files.signature import TensorType
+from resources.onnx_files.structure import shown
 
 if TYPE_CHECKING:
     import onnx

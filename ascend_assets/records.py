@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from ascend_assets.gates.verdict import Verdict
 from resources.ascend.toolchain import Comparison, CompileReport, OmInfo, Origin, Profile, ToolchainIdentity
 from resources.digests import canonical_json, sha256_bytes
-from resources.onnx_signature import Signature
+from resources.onnx_files.signature import Signature
 from resources.store.blobs import Artefact
 
 

@@ -27,7 +27,7 @@ from resources.ascend.emulator.roofline import Coefficients, Demand, demand, tim
 from resources.ascend.emulator.workload import works
 from resources.ascend.soc import soc
 from resources.ascend.toolchain import ErrorBand
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 Floats = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """onnx: the model as one ONNX file, trained or exported from its source, with its evaluation data.
 
 Here belong running a model's own Python entry and checking what comes out: an export is not done until the file loads
-and takes the inputs that `defs.yaml` declares. Not here: reading ONNX safely (`resources/onnx_files.py`), or judging
+and takes the inputs that `defs.yaml` declares. Not here: reading ONNX safely (`resources/onnx_files`), or judging
 the graph (`gates/lint.py`).
 """
 
@@ -17,8 +17,8 @@ from ascend_assets.records import OnnxRecord, SourceRecord
 from ascend_assets.spec import Input, ModelSpec, PythonSource
 from ascend_assets.stage import Order, Tools
 from resources import onnx_files, process, tarball
-from resources.onnx_copy import copy_whole
 from resources.onnx_files import Signature, TensorType
+from resources.onnx_files.copy import copy_whole
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -1,7 +1,7 @@
 """Bounds on what a command may take of this machine: time and memory.
 
 A file of a hundred bytes can ask for a petabyte or for a year. Here belongs stopping that, and Ctrl-C while compiled
-code runs. Not here: what is too large for a file to be read at all (`resources/onnx_limits.py`).
+code runs. Not here: what is too large for a file to be read at all (`resources/onnx_files/limits.py`).
 """
 
 import os

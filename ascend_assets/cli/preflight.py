@@ -97,7 +97,7 @@ def _options(soc: str, mode: str | None, mode_v2: str | None, input_shape: str) 
     """The options, each checked on its own so that the message names it. Raises `click.BadParameter`."""
     from resources.ascend.soc import UnknownSocError
     from resources.ascend.soc import soc as look_up
-    from resources.onnx_shapes import parse_input_shape
+    from resources.onnx_files.shapes import parse_input_shape
 
     if mode and mode_v2:
         raise click.UsageError("--precision-mode and --precision-mode-v2 exclude each other: give one")

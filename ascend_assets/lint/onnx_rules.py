@@ -1,6 +1,6 @@
 """What is wrong with the ONNX file: specification, opset, operators, inputs, safety.
 
-Here belongs looking at one file that nobody vouches for. Not here: reading it safely (`resources/onnx_files.py`),
+Here belongs looking at one file that nobody vouches for. Not here: reading it safely (`resources/onnx_files`),
 CANN's table of operators (`resources/ascend/emulator/registration.py`), or limits.
 """
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from ascend_assets.records import Finding, LintCount
 from ascend_assets.spec import Input, ModelSpec
-from resources import onnx_files, onnx_graph
+from resources import onnx_files
 from resources.ascend.emulator.registration import NEWEST_OPSET, is_registered
 from resources.onnx_files import OnnxFileError, TensorType, UnsafeOnnx
-from resources.onnx_shapes import skeleton
-from resources.onnx_walk import label, nodes
+from resources.onnx_files.graph import view
+from resources.onnx_files.shapes import skeleton
+from resources.onnx_files.walk import label, nodes
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -77,7 +78,7 @@ def _violations(model: "ModelProto") -> Iterator[Finding]:
 
 
 def _opset(model: "ModelProto") -> LintCount:
-    opset = onnx_graph.view(model).opset
+    opset = view(model).opset
     note = f"opset {opset}" if opset else "the file declares no opset of the default domain"
     if opset > NEWEST_OPSET:
         note += (

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 
 from resources.ascend.toolchain import ToolchainIdentity
 from resources.candidates import Candidate, CandidateName
-from resources.onnx_signature import Signature
+from resources.onnx_files.signature import Signature
 from resources.registry.documents import (
     MAX_DOCUMENT_BYTES,
     BadDocument,

@@ -15,7 +15,7 @@ from ascend_assets import preflight
 from ascend_assets.preflight import Preflight
 from ascend_assets.preflight_inputs import NotUsable
 from resources.ascend.options import CompileOptions
-from resources.onnx_limits import OnnxFileError
+from resources.onnx_files.limits import OnnxFileError
 
 KEYS = {
     "model",

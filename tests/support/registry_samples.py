@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from resources.ascend.toolchain import ToolchainIdentity
-from resources.onnx_signature import Signature, TensorType
+from resources.onnx_files.signature import Signature, TensorType
 from resources.registry.ledger import Entry, Kind, Ledger
 from resources.registry.releases import Release, ReleasedTarget
 from resources.store.blobs import Blobs

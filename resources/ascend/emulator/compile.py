@@ -15,7 +15,7 @@ from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import CompileRefused, CompileReport, Diagnostic, OmInfo, ToolchainIdentity
 from resources.digests import sha256_file
 from resources.onnx_files import OnnxFileError, ShapeError, complete, external_files, parse, signature, with_shapes
-from resources.onnx_shapes import without_weights
+from resources.onnx_files.shapes import without_weights
 
 if TYPE_CHECKING:
     import onnx

@@ -21,7 +21,7 @@ from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import NotLoadable, OmInfo
 from resources.digests import canonical_json, sha256_bytes
 from resources.onnx_files import DEFAULT, OnnxFileError, Signature
-from resources.onnx_wire import scan
+from resources.onnx_files.wire import scan
 from resources.regular_files import open_regular
 from resources.store.durable import sync_folder, whole_file
 

@@ -16,7 +16,7 @@ from resources.ascend.emulator.workload import Work, works
 from resources.ascend.options import CompileOptions
 from resources.ascend.soc import Soc, soc
 from resources.ascend.toolchain import Bound, Latency, OpTime, Profile
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 if TYPE_CHECKING:
     import onnx

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from resources.ascend.emulator.geometry import CUBE_OPS
 from resources.ascend.emulator.kinds import ELEMENTWISE
-from resources.onnx_graph import Graph, Node
+from resources.onnx_files.graph import Graph, Node
 
 LONGEST_CHAIN = 8
 """Elementwise operators that fit behind one producer; the unified buffer holds no more intermediate results."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import lcm, prod
 from typing import Any
 
-from resources.onnx_graph import Graph, Node
+from resources.onnx_files.graph import Graph, Node
 
 BLOCK = 16
 """Edge of the cube's FP16 block, and channels in one C0 group of the NC1HWC0 layout."""

@@ -7,7 +7,7 @@ negate, exponential, add, reciprocal); one fitted efficiency scales them all. No
 
 from math import prod
 
-from resources.onnx_graph import Node
+from resources.onnx_files.graph import Node
 
 FREE = frozenset({"Identity", "Dropout", "Constant", "Shape", "Size", "Flatten", "Squeeze", "Unsqueeze", "Reshape"})
 """No kernel runs: the graph engine removes these, or only changes a shape."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 from resources.ascend.emulator.geometry import BLOCK, CUBE_OPS, padded
 from resources.ascend.emulator.kinds import CHANNEL_LAYOUT, ELEMENTWISE
-from resources.onnx_graph import Graph, Node
+from resources.onnx_files.graph import Graph, Node
 
 Layout = Literal["ND", "C0", "NZ"]
 

@@ -15,7 +15,7 @@ from resources.ascend.emulator.op_names import ge_types
 from resources.ascend.emulator.registration import canonical_soc, elsewhere_on_ai_core, has_bf16, on_ai_core, socs
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Diagnostic
-from resources.onnx_graph import Graph, Node, view
+from resources.onnx_files.graph import Graph, Node, view
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -21,9 +21,9 @@ from resources.ascend.emulator.registration import (
 )
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Diagnostic
-from resources.onnx_graph import view
-from resources.onnx_shapes import declared, inputs
-from resources.onnx_walk import label, scopes
+from resources.onnx_files.graph import view
+from resources.onnx_files.shapes import declared, inputs
+from resources.onnx_files.walk import label, scopes
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -55,9 +55,9 @@ def _sources(folder: Traversable, prefix: str = "") -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     for entry in folder.iterdir():
         name = f"{prefix}{entry.name}"
-        if entry.is_dir() and entry.name in {"ascend", "emulator", "tables"}:
+        if entry.is_dir() and entry.name in {"ascend", "emulator", "tables", "onnx_files"}:
             found += _sources(entry, f"{name}/")
-        elif name.startswith(("ascend/", "onnx_")) and name.endswith((".py", ".csv", ".json")):
+        elif name.startswith(("ascend/", "onnx_files/")) and name.endswith((".py", ".csv", ".json")):
             found.append((name, entry.read_bytes()))
     return sorted(found)
 
@@ -170,7 +170,7 @@ def _structure(om: Path, data: bytes) -> "onnx.ModelProto":
 
 def _batch(model: "onnx.ModelProto") -> int:
     """Samples in one inference: the first dimension of the first input, 1 for a scalar."""
-    from resources.onnx_shapes import declared, inputs
+    from resources.onnx_files.shapes import declared, inputs
 
     for value in inputs(model):
         return next(iter(declared(value) or ()), None) or 1

@@ -12,7 +12,7 @@ from resources.ascend.emulator.fusion import Kernel, constants, kernels
 from resources.ascend.emulator.geometry import CUBE_OPS, Matrix, matrices
 from resources.ascend.emulator.kinds import BURST, FREE, REDUCING, STRIDED, passes
 from resources.ascend.emulator.layout import PIECES, Layout, Layouts
-from resources.onnx_graph import Graph, Node
+from resources.onnx_files.graph import Graph, Node
 
 SIZES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
 """Bytes of ONNX's TensorProto types."""

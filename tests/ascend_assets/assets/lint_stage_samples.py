@@ -9,7 +9,7 @@ from ascend_assets.records import OnnxRecord, SourceRecord
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Order, Tools
 from resources.ascend.emulator.toolchain import Emulator
-from resources.onnx_signature import signature
+from resources.onnx_files.signature import signature
 from resources.registry.ledger import Ledger
 from resources.registry.releases import Registry
 from resources.store.blobs import Blobs

@@ -45,7 +45,7 @@ from resources.ascend.toolchain import (
     ToolchainIdentity,
 )
 from resources.digests import sha256_bytes
-from resources.onnx_signature import Signature, TensorType
+from resources.onnx_files.signature import Signature, TensorType
 from resources.store.blobs import Artefact
 
 LOCK = sha256_bytes(b"lock")

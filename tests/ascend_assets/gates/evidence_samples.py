@@ -26,7 +26,7 @@ from resources.ascend.toolchain import (
     Profile,
     ToolchainIdentity,
 )
-from resources.onnx_signature import Signature, TensorType
+from resources.onnx_files.signature import Signature, TensorType
 from resources.store.blobs import Artefact
 
 LOCK = "c" * 64

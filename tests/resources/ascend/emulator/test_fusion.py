@@ -6,7 +6,7 @@ import pytest
 from benchmarks.held_out_models import gelu, layer_norm
 from benchmarks.network import Network
 from resources.ascend.emulator.fusion import LONGEST_CHAIN, Kernel, constants, kernels
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 
 def fused(net: Network, *outputs: str) -> tuple[Kernel, ...]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from resources.ascend.emulator.geometry import Matrix, ShapeUnknownError, matrices, padded
-from resources.onnx_graph import Graph, view
+from resources.onnx_files.graph import Graph, view
 
 Shapes = Mapping[str, tuple[int, ...]]
 

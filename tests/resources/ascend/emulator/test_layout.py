@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.network import Network
 from resources.ascend.emulator.layout import Layout, Layouts
-from resources.onnx_graph import Graph, Node, view
+from resources.onnx_files.graph import Graph, Node, view
 
 
 def graph_of(

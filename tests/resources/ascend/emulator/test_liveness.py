@@ -7,7 +7,7 @@ from benchmarks.held_out_models import bert_base
 from benchmarks.reference_models import resnet50, vgg16
 from resources.ascend.emulator.liveness import memory_bytes
 from resources.ascend.emulator.workload import Access, Work, works
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 MB = 1 << 20
 

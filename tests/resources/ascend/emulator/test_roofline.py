@@ -16,7 +16,7 @@ from resources.ascend.emulator.geometry import Matrix
 from resources.ascend.emulator.roofline import Coefficients, cube_cycles, demand, times
 from resources.ascend.emulator.workload import Access, Work, works
 from resources.ascend.soc import MAC_PER_CYCLE, Soc, soc
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 P3 = soc("Ascend310P3")
 FITTED = calibration.load().coefficients

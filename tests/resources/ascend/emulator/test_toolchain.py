@@ -83,7 +83,7 @@ def test_a_version_is_a_digest_of_the_sources() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     version, *names = done.stdout.split()
     assert version == Emulator().describe().version
-    assert {"ascend/emulator/lower.py", "ascend/tables/op_kernels_by_soc.csv", "onnx_shapes.py"} <= set(names)
+    assert {"ascend/emulator/lower.py", "ascend/tables/op_kernels_by_soc.csv", "onnx_files/shapes.py"} <= set(names)
     assert not any("pycache" in name or name.startswith("store") for name in names)
 
 

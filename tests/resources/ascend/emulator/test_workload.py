@@ -8,7 +8,7 @@ from benchmarks.held_out_models import HELD_OUT, Transformer, attention, bert_ba
 from benchmarks.network import Network
 from benchmarks.reference_models import PUBLISHED, resnet50
 from resources.ascend.emulator.workload import Work, works
-from resources.onnx_graph import view
+from resources.onnx_files.graph import view
 
 
 def count(net: Network, *outputs: str, aipp: bool = False, dtypes: dict[int, str] | None = None) -> tuple[Work, ...]:

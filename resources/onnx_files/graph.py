@@ -1,6 +1,6 @@
 """A flat, typed view of an ONNX graph: nodes, tensors, shapes.
 
-Here belongs reading structure out of a `ModelProto` that has already been loaded safely (`resources/onnx_files.py`).
+Here belongs reading structure out of a `ModelProto` that has already been loaded safely (`resources/onnx_files`).
 Not here: judging it, rewriting it, or knowing anything of Ascend.
 """
 

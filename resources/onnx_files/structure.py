@@ -2,7 +2,7 @@
 
 Here belong the checks that need the model alone: values made once and before they are used, tensors as large as they
 claim, bounded depth and count. They come before `onnx.checker`, which assumes much of this. Not here: files beside the
-model and what a reviewer should know (`onnx_safety`), or whether ATC takes the model.
+model and what a reviewer should know (`safety.py`), or whether ATC takes the model.
 """
 
 import math
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Literal
 
-from resources.onnx_limits import OnnxLimits
-from resources.onnx_walk import Scope, label, nodes, scopes, subgraphs, tensors
+from resources.onnx_files.limits import OnnxLimits
+from resources.onnx_files.walk import Scope, label, nodes, scopes, subgraphs, tensors
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto

@@ -2,7 +2,7 @@
 
 Exporters write a Reshape's target as such a chain. onnx's own data propagation follows it only for the newest operator
 versions, and takes a one-element index for a zero; so inference runs without it and this is done instead, as GE folds
-constants. Here belongs the arithmetic of small constants. Not here: inference (`onnx_shapes`).
+constants. Here belongs the arithmetic of small constants. Not here: inference (`shapes.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 No scanner on the market inspects ONNX, so this one does: files outside the folder, foreign operators, control flow,
 weights that are not numbers. Here belong the findings and the rule for external data. Not here: reading (`onnx_files`),
-whether the structure holds (`onnx_structure`), or a verdict.
+whether the structure holds (`structure.py`), or a verdict.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
-from resources.onnx_limits import DEFAULT, InvalidOnnx, OnnxFileError, OnnxLimits, UnsafeOnnx
-from resources.onnx_structure import Finding, check, claimed_bytes, dtype_name, shown
-from resources.onnx_walk import label, nodes, tensors
+from resources.onnx_files.limits import DEFAULT, InvalidOnnx, OnnxFileError, OnnxLimits, UnsafeOnnx
+from resources.onnx_files.structure import Finding, check, claimed_bytes, dtype_name, shown
+from resources.onnx_files.walk import label, nodes, tensors
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto

@@ -2,14 +2,14 @@
 
 Here belong the reading of a file and the order in which it is mistrusted: its size, its bytes, its structure, the files
 beside it. This is the door for the rest of the house: what is said about ONNX files is imported from here. Not here:
-structure read out for use (`onnx_graph`), or whether ATC takes the model.
+structure read out for use (`graph.py`), or whether ATC takes the model.
 """
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.onnx_limits import (
+from resources.onnx_files.limits import (
     DEFAULT,
     InvalidOnnx,
     NotOnnx,
@@ -18,12 +18,12 @@ from resources.onnx_limits import (
     ShapeError,
     UnsafeOnnx,
 )
-from resources.onnx_safety import external, findings, is_external
-from resources.onnx_shapes import parse_input_shape, undeclared_dynamic, with_shapes
-from resources.onnx_signature import Signature, TensorType, signature
-from resources.onnx_structure import Finding, check, shown
-from resources.onnx_walk import tensors
-from resources.onnx_wire import scan
+from resources.onnx_files.safety import external, findings, is_external
+from resources.onnx_files.shapes import parse_input_shape, undeclared_dynamic, with_shapes
+from resources.onnx_files.signature import Signature, TensorType, signature
+from resources.onnx_files.structure import Finding, check, shown
+from resources.onnx_files.walk import tensors
+from resources.onnx_files.wire import scan
 from resources.regular_files import open_regular
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def checker_error(model: "onnx.ModelProto") -> str:
     """
     import onnx
 
-    from resources.onnx_shapes import skeleton
+    from resources.onnx_files.shapes import skeleton
 
     try:
         onnx.checker.check_model(skeleton(model))

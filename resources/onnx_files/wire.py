@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from resources.onnx_limits import NotOnnx, OnnxLimits, UnsafeOnnx
+from resources.onnx_files.limits import NotOnnx, OnnxLimits, UnsafeOnnx
 
 if TYPE_CHECKING:
     Schema = Mapping[int, "str | None"]

@@ -6,7 +6,7 @@ import onnx
 from onnx_samples import model, value, weight
 
 from resources import onnx_files
-from resources.onnx_copy import copy_whole
+from resources.onnx_files.copy import copy_whole
 
 
 def sample() -> onnx.ModelProto:

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from onnx_samples import classifier, model, value, weight
 
 from resources.onnx_files import ShapeError, parse_input_shape, undeclared_dynamic, with_shapes
-from resources.onnx_shapes import skeleton, without_weights
+from resources.onnx_files.shapes import skeleton, without_weights
 
 
 def shapes(content: onnx.ModelProto) -> dict[str, list[int | str]]:

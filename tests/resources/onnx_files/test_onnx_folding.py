@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from resources.onnx_folding import fold
+from resources.onnx_files.folding import fold
 
 I64 = np.int64
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from resources.onnx_folding import fold
-from resources.onnx_limits import DEFAULT, ShapeError
-from resources.onnx_structure import claimed_bytes, shown
+from resources.onnx_files.folding import fold
+from resources.onnx_files.limits import DEFAULT, ShapeError
+from resources.onnx_files.structure import claimed_bytes, shown
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto, ValueInfoProto
@@ -209,7 +209,7 @@ def _set_shape(value: "ValueInfoProto", shape: "Dims") -> bool:
 def _inferred(model: "ModelProto") -> "ModelProto":
     import onnx
 
-    # Types are not checked and no data is propagated: onnx takes a one-element index for a zero (`onnx_folding`).
+    # Types are not checked and no data is propagated: onnx takes a one-element index for a zero (`folding.py`).
     errors = (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError, RuntimeError, MemoryError)
     try:
         return onnx.shape_inference.infer_shapes(model, check_type=False, strict_mode=False, data_prop=False)

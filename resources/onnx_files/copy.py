@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources import onnx_files
-from resources.onnx_safety import is_external
-from resources.onnx_walk import tensors
+from resources.onnx_files.safety import is_external
+from resources.onnx_files.walk import tensors
 
 if TYPE_CHECKING:
     from onnx import ModelProto
