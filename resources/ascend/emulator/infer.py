@@ -81,7 +81,8 @@ def open_session(graph: bytes, options: "onnxruntime.SessionOptions") -> "onnxru
 
     refusals = (errors.Fail, errors.InvalidGraph, errors.InvalidArgument, errors.NotImplemented, errors.InvalidProtobuf)
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        # With the fallback ONNX Runtime prints about it on stdout, where a script reads one JSON object.
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except (*refusals, errors.RuntimeException) as error:
         raise ValueError(f"ONNX Runtime cannot run the graph: {_first_line(error)}") from error
 
