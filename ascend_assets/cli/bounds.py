@@ -16,9 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from ascend_assets.cli.console import Unusable, progress
-from ascend_assets.cli.main import INTERRUPTED
+from ascend_assets.cli.exits import INTERRUPTED, UNUSABLE
 
-_UNUSABLE = 2
 _GRACE_SECONDS = 1.0
 """How long Python may take to end by itself after Ctrl-C; it cannot while one long call into compiled code lasts."""
 _KEPT_FREE = 0.1
@@ -125,7 +124,7 @@ class _Deadline:
             if self._done.is_set():
                 return
             if not heard:
-                _end(f"no answer within {self._seconds:g} s: {self._remedy}, or give more --timeout", _UNUSABLE)
+                _end(f"no answer within {self._seconds:g} s: {self._remedy}, or give more --timeout", UNUSABLE)
             elif signal.SIGINT in os.read(self._read, 64) and not self._done.wait(_GRACE_SECONDS):
                 _end("interrupted", INTERRUPTED)
 

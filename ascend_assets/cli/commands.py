@@ -14,11 +14,10 @@ import click
 
 from ascend_assets.cli import add, init, preflight, registry, run_command
 from ascend_assets.cli.console import Refused, Unusable, progress
-from ascend_assets.cli.main import INTERRUPTED
+from ascend_assets.cli.exits import INTERRUPTED, REFUSED, UNUSABLE
 from ascend_assets.models import BadModel
 from resources.home import home
 
-REFUSED, UNUSABLE = 1, 2
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 _OURS = frozenset({"ascend_assets", "resources"})
 

@@ -6,8 +6,7 @@ the commands (`commands.py`).
 
 import sys
 
-INTERRUPTED = 130
-"""The exit code of what Ctrl-C ended, as shells have it: 128 and the signal's number."""
+from ascend_assets.cli.exits import INTERRUPTED
 
 
 def main() -> None:
