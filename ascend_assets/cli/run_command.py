@@ -66,7 +66,7 @@ def run(model: str, commit: str, reason: str, as_json: bool) -> None:  # noqa: F
     with session.opened(model, commit) as work:
         watch = Watch(quiet=as_json)
         if not as_json:
-            progress(f"{model}: {work.commit[:12] or 'working tree'} -> dev")
+            progress(f"{model}: {work.commit[:12] or 'what is checked out'} -> dev")
         begin = time.monotonic()
         with listening(watch):
             ended = work.execute(f"{model}_candidate", reason)

@@ -152,6 +152,11 @@ class _View:
     def blame(self) -> str:
         first = self.comparison.first_bad_layer
         if first is None:
+            lost = [layer for layer in self.comparison.layers if math.isnan(layer.relative_euclidean_distance)]
+            if lost and not any(layer.overflow for layer in self.comparison.layers):
+                # Nothing overflowed on the device, so FP32 has no number there either.
+                where = f"{clipped(lost[0].node, 80)} ({lost[0].op})"
+                return f". The results are no numbers from {where} on, in FP32 too: look at its weights and inputs."
             return ". No single layer is the culprit: errors add up."
         return f". First bad layer: {clipped(first.node, 80)} ({first.op}), {clipped(first.cause)}"
 

@@ -96,6 +96,13 @@ def test_a_failing_sentence_says_if_no_layer_is_the_culprit() -> None:
     assert "errors add up" in compared(outputs=(output(cosine_similarity=0.5),))["cosine_similarity"].why
 
 
+def test_numbers_lost_in_fp32_already_are_not_blamed_on_rounding() -> None:
+    lost = layer(node="first", cosine_similarity=math.nan, relative_euclidean_distance=math.nan)
+    found = compared(layers=(lost,), outputs=(output(cosine_similarity=math.nan),), first_bad_layer=None)
+    assert "no numbers from first" in found["cosine_similarity"].why
+    assert "errors add up" not in found["cosine_similarity"].why
+
+
 def test_a_passing_sentence_blames_nobody() -> None:
     bad = BadLayer(node="/norm/Pow", op="Pow", cause="squares below 6e-8 become 0")
     assert "First bad layer" not in compared(first_bad_layer=bad)["cosine_similarity"].why
