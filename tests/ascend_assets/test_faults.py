@@ -67,7 +67,7 @@ class Place:
         """A run that holds the model's lock and is about to do its work."""
         process = self.start()
         assert process.stderr is not None
-        assert process.stderr.readline() == "tiny: working tree -> dev\n"
+        assert process.stderr.readline() == "tiny: what is checked out -> dev\n"
         return process
 
     def run(self) -> Release:
