@@ -59,9 +59,14 @@ class Place:
         return self.state / "store"
 
     def start(self) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            RUN, cwd=self.checkout.root, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        # A handler becomes the default in the child; a run in the background would hand on an ignored Ctrl-C.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                RUN, cwd=self.checkout.root, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def begun(self) -> "subprocess.Popen[str]":
         """A run that holds the model's lock and is about to do its work."""

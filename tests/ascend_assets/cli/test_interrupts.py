@@ -3,10 +3,19 @@
 import signal
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from ascend_assets.cli.interrupts import heard
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_raises() -> Iterator[None]:
+    """As at a terminal: a run in the background inherits an interrupt that is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_it_is_known_whether_it_came() -> None:

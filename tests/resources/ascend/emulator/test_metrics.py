@@ -150,7 +150,7 @@ def test_the_statistics_of_a_layer_are_the_metrics_of_its_tensor(pair: tuple[np.
     assert found.largest == pytest.approx(expected.max_absolute_error, nan_ok=True, rel=1e-6)
     assert found.overflow == expected.non_finite
     distance = found.relative_euclidean_distance
-    assert distance == pytest.approx(expected.relative_euclidean_distance, nan_ok=True, rel=1e-4, abs=1e-30)
+    assert distance == pytest.approx(expected.relative_euclidean_distance, nan_ok=True, rel=1e-4, abs=1e-15)
 
 
 @given(pair=SIZES.flatmap(lambda n: st.tuples(*(hnp.arrays(np.float32, n, elements=WITH_SPECIAL) for _ in "xy"))))
