@@ -37,15 +37,8 @@ def tell(event: StageEvent) -> None:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Hear every event that happens inside, after whoever listens already."""
-    outer = _LISTENER.get()
-
-    def both(event: StageEvent) -> None:
-        if outer is not None:
-            outer(event)
-        listener(event)
-
-    token = _LISTENER.set(both)
+    """Hear every event that happens inside."""
+    token = _LISTENER.set(listener)
     try:
         yield
     finally:

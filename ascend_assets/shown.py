@@ -115,7 +115,7 @@ def _benchmark(record: BenchmarkRecord) -> Entries:
 
 
 def _dossier(spec: ModelSpec, tools: Tools, record: DossierRecord, records: Mapping[str, Record]) -> Entries:
-    page = dossier.export(tools.blobs, record.html.sha256, home().state / "dossiers", record)
+    page = dossier.export(tools.blobs, record.html.sha256, home().dossiers, record)
     content = dossier.content(tools, spec, record.verdicts, records)
     return {
         "verdicts": MetadataValue.md(summary_markdown(content)),

@@ -73,11 +73,6 @@ class Input(Strict):
     dtype: Literal["float32", "float16", "int64", "int32", "int8", "uint8", "bool", "float64"] = "float32"
     shape: tuple[Positive | Name, ...]
 
-    @property
-    def dynamic(self) -> tuple[int, ...]:
-        """Axes that are declared dynamic."""
-        return tuple(axis for axis, dim in enumerate(self.shape) if isinstance(dim, str))
-
 
 class Target(Strict):
     """One way to compile the model. `name` tells targets of the same SoC apart; it defaults to the SoC version."""

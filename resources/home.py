@@ -20,6 +20,11 @@ class Home:
     dagster: Path
 
     @property
+    def dossiers(self) -> Path:
+        """Copies of candidates' pages, for a person to open."""
+        return self.state / "dossiers"
+
+    @property
     def locks(self) -> Path:
         """Locks of runs on this machine."""
         return self.state / "locks"

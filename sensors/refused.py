@@ -7,6 +7,7 @@ Not here: gathering the page (`ascend_assets/refusal.py`).
 import dagster as dg
 
 from ascend_assets import graph, history, models, refusal
+from ascend_assets.assets.source import FOLDER
 from ascend_assets.spec import ModelSpec
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import home
@@ -30,7 +31,7 @@ def refused_candidates(
     if spec is None:
         return dg.SkipReason(f"the run is of no model that loads here ({model or 'no tag'})")
     tools = graph.tools(store, toolchain, project)
-    found = refusal.of_run(context.instance, spec, tools, store, run.run_id, home().state / "dossiers")
+    found = refusal.of_run(context.instance, spec, tools, store, run.run_id, home().dossiers)
     if found is None:
         return dg.SkipReason("no gate refused it: see the run's own error")
     names = [verdict.criterion for verdict in found.refused]
@@ -50,5 +51,8 @@ def refused_candidates(
 
 
 def _spec(project: Project, model: str) -> ModelSpec | None:
-    good, _ = models.load_all(project.path / "ascend_assets" / "defs")
-    return good.get(model)
+    folder = next((f for f in models.folders(project.path / FOLDER) if f.name == model), None)
+    try:
+        return models.load(folder) if folder else None
+    except models.BadModel:
+        return None

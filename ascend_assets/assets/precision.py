@@ -36,7 +36,7 @@ def make(
         origin=comparison.origin,
         toolchain=tools.toolchain.describe(),
         comparison=comparison,
-        task_metric=_task_metric(tools, onnx, om, spec, target) if data is not None else None,
+        task_metric=_task_metric(tools, onnx, om, spec, target, data),
         inputs="random" if data is None else "evaluation",
         samples=target.batch,
     )
@@ -47,8 +47,15 @@ def shapes(options: CompileOptions) -> dict[str, tuple[int, ...]]:
     return gears.largest(options) or {name: tuple(dims) for name, dims in options.input_shape.items()}
 
 
-def _task_metric(tools: Tools, onnx: OnnxRecord, om: OmRecord, spec: ModelSpec, target: Target) -> TaskMetric | None:
-    if spec.evaluation is None or onnx.evaluation is None:
+def _task_metric(
+    tools: Tools,
+    onnx: OnnxRecord,
+    om: OmRecord,
+    spec: ModelSpec,
+    target: Target,
+    data: evaluation.EvaluationData | None,
+) -> TaskMetric | None:
+    if spec.evaluation is None or data is None:
         return None
     reference = fp32(tools.blobs.path(onnx.file))
     compiled = tools.blobs.path(om.file)
@@ -56,5 +63,4 @@ def _task_metric(tools: Tools, onnx: OnnxRecord, om: OmRecord, spec: ModelSpec, 
     def device(inputs: "Tensors") -> "dict[str, NDArray[Any]]":
         return tools.toolchain.infer(compiled, target.soc_version, inputs)
 
-    data = evaluation.load(tools.blobs.path(onnx.evaluation), spec.inputs)
     return evaluation.task_metric(reference.run, device, data, spec.evaluation.metric, batch=target.batch)

@@ -83,7 +83,7 @@ def _because(failed: list[Verdict], ended: Ended) -> str:
 
 def _page(work: Session, records: Mapping[str, Record], verdicts: tuple[Verdict, ...]) -> Path | None:
     made = records.get("dossier")
-    folder = work.home.state / "dossiers"
+    folder = work.home.dossiers
     tools = work.tools()
     if isinstance(made, DossierRecord):
         return dossier.export(tools.blobs, made.html.sha256, folder, made)

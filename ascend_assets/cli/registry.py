@@ -122,7 +122,7 @@ def _row(release: Release, live: dict[str, str]) -> dict[str, Any]:
 
 def _facts(release: Release) -> list[tuple[str, str]]:
     places = home()
-    page = places.state / "dossiers" / release.model / f"{release.candidate}.html"
+    page = places.dossiers / release.model / f"{release.candidate}.html"
     return [
         ("candidate", f"{release.candidate}{' (uncommitted changes: stays in dev)' if release.dirty else ''}"),
         ("commit", release.commit or "none"),
