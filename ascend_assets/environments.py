@@ -1,67 +1,146 @@
-"""What an environment admits: which origin of evidence, and what may stay unjudged there.
+"""What an environment demands of a release: evidence, limits, signatures, time. `environments.yaml` says it.
 
-Here belong the environments and their order. Not here: limits of a criterion (`gates/criteria.py`, a model's
-`defs.yaml`) or what is deployed (the ledger).
+Here belong the policy's types, reading it, and the policy in force. Not here: whether a release meets it (`gates/`), a
+model's own limits (`defs.yaml`), or what is deployed (the ledger).
 """
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
 from resources.ascend.toolchain import Origin
 from resources.digests import canonical_json, sha256_bytes
+from resources.home import PROJECT
+from resources.registry.documents import Name
 
 EvidenceOrigin = Origin | Literal["inspected"]
 """`inspected`: read off a file, the same on any machine; neither measured on an NPU nor emulated."""
 
+ROLLOUT_RESULT = "rollout_result"
+"""Required check: a canary or A/B test of this release, against what is live, has ended well."""
+
+
+class Strict(BaseModel):
+    """Frozen, and an unknown field is an error: a typo must not disarm a policy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Hardware(Strict):
+    """Where releases run. `soc_versions`: a release must be compiled for one of them; empty for any."""
+
+    description: Annotated[str, StringConstraints(max_length=200)] = ""
+    soc_versions: tuple[str, ...] = ()
+    cards: Annotated[int, Field(ge=1, le=100_000)] = 1
+
+
+class Approvals(Strict):
+    """Signatures. `required` different people; `signers`: the text of the allowed_signers file."""
+
+    required: Annotated[int, Field(ge=0, le=20)] = 0
+    author_may_sign: bool = False
+    signers: Annotated[str, StringConstraints(max_length=256 * 1024)] = ""
+
+
+class Environment(Strict):
+    """A place that a release can be deployed to, and what it takes to get there."""
+
+    name: Name
+    hardware: Hardware = Hardware()
+    evidence: tuple[Origin, ...] = ("measured",)
+    """Evidence of another origin is no evidence here."""
+    may_stay_unjudged: tuple[str, ...] = ()
+    """Criteria that nobody could judge and that do not keep a candidate out."""
+    required_checks: tuple[str, ...] = ()
+    """Criteria that must have been judged, and `rollout_result`."""
+    allows_dirty: bool = False
+    """Whether a candidate from an uncommitted tree may enter."""
+    approvals: Approvals = Approvals()
+    rollout: Literal["direct", "blue_green", "canary", "ab"] = "direct"
+    soak_hours: Annotated[FiniteFloat, Field(ge=0, le=24 * 365)] = 0.0
+    """How long a release must have been live in the environment before."""
+    limits: dict[str, FiniteFloat] = Field(default_factory=dict)
+    """Criterion -> its limit here, in place of the criterion's default. A model's `defs.yaml` may give its own."""
+
+    @property
+    def origins(self) -> frozenset[EvidenceOrigin]:
+        """Origins of evidence that count here."""
+        return frozenset({*self.evidence, "inspected"})
+
+    def document(self) -> bytes:
+        """The policy as it is stored, and named by its digest in ledger entries and signed statements."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of the policy."""
+        return sha256_bytes(self.document())
+
 
 @dataclass(frozen=True)
-class Environment:
-    """A place a release can be deployed to."""
+class Environments:
+    """All environments, in the order in which a release walks through them."""
 
-    name: str
-    origins: frozenset[EvidenceOrigin]
-    """Evidence of another origin is no evidence here."""
-    may_stay_unjudged: frozenset[str]
-    """Criteria that nobody could judge and that do not keep a candidate out."""
-    allows_dirty: bool
-    """Whether a candidate from an uncommitted tree may enter."""
+    all: tuple[Environment, ...]
 
+    def __iter__(self) -> Iterator[Environment]:
+        return iter(self.all)
 
-DEV = Environment(
-    name="dev",
-    origins=frozenset({"measured", "emulated", "inspected"}),
-    may_stay_unjudged=frozenset({"cve_high", "task_metric_drop", "latency_regression"}),
-    allows_dirty=True,
-)
-STAGING = Environment(
-    name="staging",
-    origins=frozenset({"measured", "inspected"}),
-    # A first release has nothing to be compared with.
-    may_stay_unjudged=frozenset({"latency_regression"}),
-    allows_dirty=False,
-)
-PROD = Environment(
-    name="prod",
-    origins=frozenset({"measured", "inspected"}),
-    may_stay_unjudged=frozenset({"latency_regression"}),
-    allows_dirty=False,
-)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names, in order."""
+        return tuple(e.name for e in self.all)
 
-ENVIRONMENTS: tuple[Environment, ...] = (DEV, STAGING, PROD)
-"""In the order in which a release walks through them."""
+    @property
+    def first(self) -> Environment:
+        """Where a candidate that passes its gates is deployed by itself."""
+        return self.all[0]
 
-ENVIRONMENT_NAMES: tuple[str, ...] = tuple(e.name for e in ENVIRONMENTS)
+    def get(self, name: str) -> Environment:
+        """The environment of that name. Raises `NoSuchEnvironment`."""
+        for environment in self.all:
+            if environment.name == name:
+                return environment
+        raise NoSuchEnvironment(f"no environment {name!r}; there are: {', '.join(self.names)}")
+
+    def before(self, name: str) -> Environment | None:
+        """The environment that a release comes from; None for the first. Raises `NoSuchEnvironment`."""
+        place = self.names.index(self.get(name).name)
+        return self.all[place - 1] if place else None
 
 
-def policy_digest() -> str:
-    """Sha256 of the policy in force: a ledger entry names it, so that an auditor knows by which rules it was made."""
-    rules = [
-        {
-            "name": e.name,
-            "origins": sorted(e.origins),
-            "may_stay_unjudged": sorted(e.may_stay_unjudged),
-            "allows_dirty": e.allows_dirty,
-        }
-        for e in ENVIRONMENTS
-    ]
-    return sha256_bytes(canonical_json(rules))
+class NoSuchEnvironment(Exception):
+    """A name that no environment has."""
+
+
+def location() -> Path:
+    """The policy's file, or a folder of files: `ASCEND_ENVIRONMENTS`, else the project's `environments.yaml`."""
+    return Path(os.environ.get("ASCEND_ENVIRONMENTS") or PROJECT / "environments.yaml").absolute()
+
+
+def in_force() -> Environments:
+    """The policy in force, read once in a process."""
+    return _read_once(location())
+
+
+def read(path: Path) -> Environments:
+    """Read a policy."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found = []
+    for item in document["environments"]:
+        signers = item.get("approvals", {}).get("signers")
+        if signers:
+            item["approvals"]["signers"] = (path.parent / signers).read_text(encoding="utf-8")
+        found.append(Environment.model_validate(item))
+    return Environments(tuple(found))
+
+
+@cache
+def _read_once(path: Path) -> Environments:
+    return read(path)

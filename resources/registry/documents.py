@@ -5,15 +5,28 @@ Here belong the types that they share and their encoding. Not here: which docume
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from resources.digests import NotCanonical, canonical_json, sha256_bytes
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 """Names of models and environments: lower case, so that no file system takes two names for one."""
+
+SCHEMA_VERSION = 2
+"""The layout that is written now."""
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 
@@ -40,15 +53,32 @@ class BadDocument(Exception):
 
 
 class Document(BaseModel):
-    """Base of the documents. `schema_version` is the layout's number: a reader refuses one that it does not know."""
+    """Base of the documents. `schema_version` is the layout's number: a reader refuses one that it does not know.
+
+    A document of an older layout is read and encoded as it was written: without the fields that came `SINCE`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
-    schema_version: Annotated[int, Field(ge=1, le=1)] = 1
+    SINCE: ClassVar[Mapping[str, int]] = {}
+    """Field -> the layout that brought it. Such a field has a default, which says what its absence means."""
+
+    schema_version: Annotated[int, Field(ge=1, le=SCHEMA_VERSION)] = SCHEMA_VERSION
+
+    @model_validator(mode="after")
+    def _holds_what_its_layout_knows(self) -> Self:
+        for name in self._unknown():
+            if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
+                raise ValueError(f"{name}: layout {self.schema_version} does not know this field")
+        return self
 
     def encoded(self) -> bytes:
         """The bytes that are stored, hashed and signed."""
-        return canonical_json(self.model_dump(mode="json"))
+        return canonical_json(self.model_dump(mode="json", exclude=self._unknown()))
+
+    def _unknown(self) -> set[str]:
+        """Fields that came after this document's layout."""
+        return {name for name, since in self.SINCE.items() if since > self.schema_version}
 
     @property
     def digest(self) -> str:

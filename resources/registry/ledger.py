@@ -8,13 +8,15 @@ without breaking the chain, and an entry is created only if its number is free, 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from resources.registry.approvals import Approval
 from resources.registry.documents import (
     MAX_DOCUMENT_BYTES,
     BadDocument,
@@ -27,9 +29,11 @@ from resources.registry.documents import (
     check_name,
     decode,
 )
-from resources.registry.releases import Registry, RegistryError
 from resources.registry.versions import VersionText
-from resources.store.objects import ObjectTooLarge, Store
+from resources.store.objects import NotInStore, ObjectTooLarge, Store
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""By how much a writer's clock may lag behind the last entry's."""
 
 _DIGITS = 8
 _FILE = re.compile(rf"[0-9]{{{_DIGITS}}}\.json")
@@ -39,10 +43,30 @@ class Kind(StrEnum):
     """What an entry does. A reader refuses a kind that it does not know: it could not say what is live."""
 
     DEPLOY = "deploy"
+    """The release becomes the present: a candidate's arrival, or a promotion."""
+    ROLLBACK = "rollback"
+    """A release that was live before becomes the present again."""
+    APPROVE = "approve"
+    """Somebody signed for a release. What is live stays."""
+    REJECT = "reject"
+    """Somebody signed against a release. What is live stays."""
+    RESULT = "result"
+    """A canary or A/B test of a release ended. What is live stays."""
+
+
+MOVES = frozenset({Kind.DEPLOY, Kind.ROLLBACK})
+"""Kinds after which another release may be live."""
+SIGNED = frozenset({Kind.APPROVE, Kind.REJECT})
 
 
 class Entry(Document):
-    """One step of history. `previous`: digest of the entry before. `policy_digest`: the policy that admitted it."""
+    """One step of history. `previous`: digest of the entry before. `policy_digest`: the policy in force.
+
+    `admission`: blob that says on what a move was decided. `approval`: the signed statement of an approval or a
+    rejection. `result`: blob of a canary's or A/B test's report.
+    """
+
+    SINCE: ClassVar[Mapping[str, int]] = {"admission": 2, "approval": 2, "result": 2}
 
     sequence: Annotated[int, Field(ge=1, lt=10**_DIGITS)]
     previous: Sha256 | None
@@ -55,6 +79,9 @@ class Entry(Document):
     reason: Text
     at: Utc
     policy_digest: Sha256
+    admission: Sha256 | None = None
+    approval: Approval | None = None
+    result: Sha256 | None = None
 
     @model_validator(mode="after")
     def _only_the_first_has_none_before(self) -> Self:
@@ -62,11 +89,73 @@ class Entry(Document):
             raise ValueError("previous: the first entry has none, every other names the digest of the one before")
         return self
 
+    @model_validator(mode="after")
+    def _holds_what_its_kind_needs(self) -> Self:
+        if self.schema_version == 1:
+            if self.kind is not Kind.DEPLOY:
+                raise ValueError(f"kind: layout 1 does not know {self.kind}")
+            return self
+        needed = {"admission": self.kind in MOVES, "approval": self.kind in SIGNED, "result": self.kind is Kind.RESULT}
+        for field, must in needed.items():
+            if (getattr(self, field) is not None) != must:
+                raise ValueError(f"{field}: an entry of kind {self.kind} {'needs one' if must else 'has none'}")
+        return self
+
+    @model_validator(mode="after")
+    def _says_what_was_signed(self) -> Self:
+        if self.approval is None:
+            return self
+        said = self.approval.statement
+        for field in ("model", "environment", "version", "release_digest", "policy_digest", "reason"):
+            if getattr(said, field) != getattr(self, field):
+                raise ValueError(f"{field}: the entry says otherwise than the statement that was signed")
+        if said.decision.value != self.kind.value:
+            raise ValueError(f"kind: the signed decision is {said.decision}")
+        return self
+
     def __str__(self) -> str:
         return (
             f"entry {self.sequence} ({self.kind} {self.model} {self.version} in {self.environment} by {self.actor} at "
             f"{self.at.isoformat()}: {self.reason})"
         )
+
+
+@dataclass(frozen=True)
+class Present:
+    """An environment at one moment, as one model sees it.
+
+    `head`: the last entry; whoever decides on this view appends after it, and fails if somebody was faster. `live`: the
+    entry that made the present release live. `since`: the entries after `live`, oldest first: the signatures and
+    results that still hold.
+    """
+
+    environment: str
+    model: str
+    head: Entry | None
+    live: Entry | None
+    since: tuple[Entry, ...]
+
+    @property
+    def live_digest(self) -> str | None:
+        """Digest of the entry that made the present."""
+        return self.live.digest if self.live else None
+
+    def follow(self, **fields: Any) -> Entry:  # noqa: ANN401 - the entry's own fields, validated by it
+        """The entry that comes next. `at` is moved up to the last entry's time if a clock runs behind by a little.
+
+        Raises `ClockBehind` if it runs behind by more than `CLOCK_TOLERANCE`.
+        """
+        place = {
+            "sequence": self.head.sequence + 1 if self.head else 1,
+            "previous": self.head.digest if self.head else None,
+            "model": self.model,
+            "environment": self.environment,
+        }
+        if self.head and fields["at"] < self.head.at:
+            if self.head.at - fields["at"] > CLOCK_TOLERANCE:
+                raise ClockBehind(fields["at"], self.head)
+            fields["at"] = self.head.at
+        return Entry.model_validate(place | fields)
 
 
 class LedgerError(Exception):
@@ -85,6 +174,16 @@ class LedgerMoved(LedgerError):
         )
 
 
+class ClockBehind(LedgerError):
+    """This machine's clock is behind the last entry's time."""
+
+    def __init__(self, now: datetime, last: Entry) -> None:
+        super().__init__(
+            f"this machine's clock says {now.isoformat(timespec='seconds')}, but {last} is later: set the clock right "
+            "(NTP), then try again"
+        )
+
+
 class LedgerBroken(LedgerError):
     """A ledger that cannot be believed. `key` is the first wrong entry."""
 
@@ -92,28 +191,6 @@ class LedgerBroken(LedgerError):
         self.key = key
         self.why = why
         super().__init__(f"{key}: {why}. Restore the ledger from a copy of the store before you deploy")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """The first wrong entry of a ledger: its key, and what is wrong."""
-
-    key: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What a walk along a ledger found: so many right entries, the last with digest `head`, then perhaps a fault."""
-
-    environment: str
-    model: str
-    entries: int
-    head: str | None
-    fault: Fault | None
-
-    def __bool__(self) -> bool:
-        return self.fault is None
 
 
 class Ledger:
@@ -152,32 +229,39 @@ class Ledger:
             if sequence != expected:
                 raise LedgerBroken(entry_key(environment, model, expected), "missing, though later entries exist")
             entry = self._read(environment, model, sequence)
-            if before is not None and entry.previous != before.digest:
-                raise LedgerBroken(
-                    entry_key(environment, model, before.sequence),
-                    f"its sha256 is {before.digest}, but entry {sequence} names {entry.previous}: "
-                    f"entry {before.sequence} was changed after entry {sequence} was written, or that one is forged",
-                )
+            if before is not None:
+                _check_link(before, entry)
             yield entry
             before = entry
 
-    def verify(self, environment: str, model: str) -> "Audit":
-        """Walk the chain and look for each release and what it is made of; the first wrong entry is named.
+    def present(self, environment: str, model: str) -> Present:
+        """The head, what is live, and what came since, read backwards from the end. Raises `LedgerBroken`."""
+        since: list[Entry] = []
+        live = None
+        for entry in self.backwards(environment, model):
+            if entry.kind in MOVES:
+                live = entry
+                break
+            since.append(entry)
+        head = since[0] if since else live
+        return Present(environment, model, head, live, tuple(reversed(since)))
 
-        What no chain can show: that its tail was cut off, or its last entry changed into another valid one.
+    def live(self, environment: str, model: str) -> Entry | None:
+        """The entry that made the present release live. Raises `LedgerBroken`."""
+        return self.present(environment, model).live
+
+    def backwards(self, environment: str, model: str) -> Iterator[Entry]:
+        """Entries, newest first, each named by the one after it. Reads no further than it is asked to.
+
+        Raises `LedgerBroken`.
         """
-        registry, entries, head = Registry(self.store), 0, None
-        try:
-            for entry in self.walk(environment, model):
-                key = entry_key(environment, model, entry.sequence)
-                try:
-                    registry.check(registry.get(model, entry.version, digest=entry.release_digest))
-                except RegistryError as error:
-                    raise LedgerBroken(key, f"its release is not to be had: {error}") from error
-                entries, head = entries + 1, entry.digest
-        except LedgerBroken as error:
-            return Audit(environment, model, entries, head, Fault(error.key, error.why))
-        return Audit(environment, model, entries, head, None)
+        after: Entry | None = None
+        for sequence in range(max(self._sequences(environment, model), default=0), 0, -1):
+            entry = self._read(environment, model, sequence)
+            if after is not None:
+                _check_link(entry, after)
+            yield entry
+            after = entry
 
     def _sequences(self, environment: str, model: str) -> Iterator[int]:
         prefix = entry_key(environment, model, 0).removesuffix(f"{0:0{_DIGITS}}.json")
@@ -191,11 +275,29 @@ class Ledger:
         key = entry_key(environment, model, sequence)
         try:
             entry = decode(Entry, self.store.get(key, limit=MAX_DOCUMENT_BYTES), key)
+        except NotInStore as error:
+            raise LedgerBroken(key, "missing, though later entries exist") from error
         except (BadDocument, ObjectTooLarge) as error:
             raise LedgerBroken(key, str(error).removeprefix(f"{key}: ")) from error
         if (entry.environment, entry.model, entry.sequence) != (environment, model, sequence):
             raise LedgerBroken(key, f"holds {entry}, which belongs elsewhere")
         return entry
+
+
+def _check_link(before: Entry, after: Entry) -> None:
+    key = entry_key(before.environment, before.model, before.sequence)
+    if after.previous != before.digest:
+        raise LedgerBroken(
+            key,
+            f"its sha256 is {before.digest}, but entry {after.sequence} names {after.previous}: "
+            f"entry {before.sequence} was changed after entry {after.sequence} was written, or that one is forged",
+        )
+    if after.at < before.at:
+        raise LedgerBroken(
+            entry_key(after.environment, after.model, after.sequence),
+            f"it says {after.at.isoformat()}, before entry {before.sequence} at {before.at.isoformat()}: no writer "
+            "goes back in time",
+        )
 
 
 def entry_key(environment: str, model: str, sequence: int) -> str:

@@ -4,7 +4,8 @@ Here belong what a manifest says and its publication. Not here: which version a 
 is deployed (`ledger.py`), or whether it may be released (the gates).
 """
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
@@ -27,6 +28,9 @@ from resources.registry.versions import Contents, InvalidVersion, Version, Versi
 from resources.store.blobs import Artefact
 from resources.store.objects import NotInStore, ObjectTooLarge, Store, blob_key
 
+if TYPE_CHECKING:
+    from resources.registry.bundles import Bundle
+
 Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")]
 """A full commit id, or empty for what is in no commit."""
 
@@ -38,10 +42,11 @@ class RegistryError(Exception):
 class AlreadyReleased(RegistryError):
     """The version is taken. `winner` is the release that stands."""
 
-    def __init__(self, winner: "Release") -> None:
+    def __init__(self, winner: "Release | Bundle") -> None:
         self.winner = winner
+        candidate = getattr(winner, "candidate", "")
         super().__init__(
-            f"{winner.model} {winner.version} was released before, from candidate {winner.candidate} by "
+            f"{winner.model} {winner.version} was released before, {f'from candidate {candidate} ' if candidate else ''}by "
             f"{winner.created_by} at {winner.created_at.isoformat()} (manifest {winner.digest[:12]}): "
             "a release never changes, take the next version"
         )
@@ -75,8 +80,12 @@ class Release(Document):
     """A manifest: all that a release is made of, by digest.
 
     `source`: the archive of the model's files. `dossier`: what reviewers saw. `verdicts`: as the gates gave them.
-    `pipeline`: what else decided the result, such as the lock file's digest.
+    `pipeline`: what else decided the result, such as the lock file's digest. `authors`: who wrote the commits since the
+    release before. `definition`: blob of the model's definition. `evidence`: stage, or `<target>__<stage>`, -> blob of
+    its record, from which the gates judge again. `evaluation`: the data that the task metric was computed on.
     """
+
+    SINCE: ClassVar[Mapping[str, int]] = {"authors": 2, "definition": 2, "evidence": 2, "evaluation": 2}
 
     model: Name
     version: VersionText
@@ -96,6 +105,16 @@ class Release(Document):
     changelog: Text = ""
     created_at: Utc
     created_by: Person
+    authors: tuple[Person, ...] = ()
+    definition: Sha256 | None = None
+    evidence: dict[str, Sha256] = Field(default_factory=dict)
+    evaluation: Artefact | None = None
+
+    @model_validator(mode="after")
+    def _can_be_judged_again(self) -> Self:
+        if self.schema_version > 1 and not (self.evidence and self.definition):
+            raise ValueError("evidence: a release names its definition and the records that it is judged by")
+        return self
 
     @model_validator(mode="after")
     def _told_by_its_name(self) -> Self:
@@ -112,7 +131,9 @@ class Release(Document):
     def blobs(self) -> frozenset[str]:
         """Sha256 of every blob that the store must hold as long as there is this release."""
         evidence = {d for t in self.targets.values() for d in (t.om.sha256, t.precision, t.benchmark)}
-        return frozenset({self.source, self.onnx.sha256, self.dossier} | evidence)
+        others = {*self.evidence.values(), *((self.definition,) if self.definition else ())}
+        data = {self.evaluation.sha256} if self.evaluation else set()
+        return frozenset({self.source, self.onnx.sha256, self.dossier} | evidence | others | data)
 
 
 class Registry:
@@ -148,7 +169,7 @@ class Registry:
     def versions(self, model: str) -> tuple[Version, ...]:
         """Every version of a model, in order. Raises `CorruptRelease` for a file that is named after none."""
         prefix = release_key(model, "0.0.0").removesuffix("0.0.0.json")
-        return tuple(sorted(_version_of(key, prefix) for key in self.store.list(prefix)))
+        return tuple(sorted(version_of(key, prefix) for key in self.store.list(prefix)))
 
     def releases(self, model: str) -> tuple[Release, ...]:
         """Every release of a model, by version. Raises `CorruptRelease`."""
@@ -187,7 +208,8 @@ def release_key(model: str, version: str) -> str:
     return f"models/{check_name(model)}/releases/{Version.parse(version)}.json"
 
 
-def _version_of(key: str, prefix: str) -> Version:
+def version_of(key: str, prefix: str) -> Version:
+    """The version that a manifest's key names. Raises `CorruptRelease`."""
     name = key.removeprefix(prefix)
     try:
         return Version.parse(name.removesuffix(".json") if name.endswith(".json") else name)

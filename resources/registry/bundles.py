@@ -1,0 +1,119 @@
+"""Bundles: several models' releases that move as one, such as an encoder, a decoder and a tokenizer's files.
+
+Here belong the bundle's manifest and its publication. A bundle has a ledger of its own in each environment, like a
+model: one entry moves all its members, so that no moment has half of them. Not here: which version it gets, or whether
+it may be deployed (`ascend_assets`).
+"""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from resources.registry.documents import (
+    MAX_DOCUMENT_BYTES,
+    BadDocument,
+    Document,
+    Name,
+    Person,
+    Sha256,
+    Text,
+    Utc,
+    check_name,
+    decode,
+)
+from resources.registry.releases import AlreadyReleased, CorruptRelease, NotReleased, version_of
+from resources.registry.versions import Version, VersionText
+from resources.store.blobs import Artefact
+from resources.store.objects import NotInStore, ObjectTooLarge, Store
+
+
+class Member(BaseModel):
+    """One model's release in a bundle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: Name
+    version: VersionText
+    release_digest: Sha256
+
+
+class Bundle(Document):
+    """A manifest of releases and plain files. `model` is the bundle's own name, as in a ledger."""
+
+    model: Name
+    version: VersionText
+    members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=64)]
+    files: Annotated[dict[str, Artefact], Field(max_length=1000)] = Field(default_factory=dict)
+    changelog: Text = ""
+    created_at: Utc
+    created_by: Person
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        names = [member.model for member in self.members]
+        if names != sorted(set(names)):
+            raise ValueError("members: one per model, sorted by name")
+        if self.model in names:
+            raise ValueError("members: a bundle cannot hold itself")
+        return self
+
+    @property
+    def blobs(self) -> frozenset[str]:
+        """Sha256 of the bundle's own files; its members name theirs."""
+        return frozenset(file.sha256 for file in self.files.values())
+
+
+class Bundles:
+    """Bundles in a store. Nothing is cached."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def publish(self, bundle: Bundle) -> str:
+        """Publish a manifest; returns its digest. Publishing the very same one again changes nothing.
+
+        Raises `AlreadyReleased`. Whoever publishes has made sure that members and files are there.
+        """
+        if not self.store.put_if_absent(bundle_key(bundle.model, bundle.version), bundle.encoded()):
+            winner = self.get(bundle.model, bundle.version)
+            if winner.digest != bundle.digest:
+                raise AlreadyReleased(winner)
+        return bundle.digest
+
+    def names(self) -> tuple[str, ...]:
+        """Every bundle."""
+        return tuple(sorted({key.split("/")[1] for key in self.store.list("bundles/")}))
+
+    def versions(self, name: str) -> tuple[Version, ...]:
+        """Every version, in order. Raises `CorruptRelease`."""
+        prefix = bundle_key(name, "0.0.0").removesuffix("0.0.0.json")
+        return tuple(sorted(version_of(key, prefix) for key in self.store.list(prefix)))
+
+    def latest(self, name: str) -> Bundle | None:
+        """The bundle with the highest version."""
+        versions = self.versions(name)
+        return self.get(name, str(versions[-1])) if versions else None
+
+    def get(self, name: str, version: str, *, digest: str | None = None) -> Bundle:
+        """One bundle; with `digest`, exactly that manifest. Raises `NotReleased`, `CorruptRelease`."""
+        key = bundle_key(name, version)
+        try:
+            bundle = decode(Bundle, self.store.get(key, limit=MAX_DOCUMENT_BYTES), key)
+        except NotInStore as error:
+            known = ", ".join(str(v) for v in self.versions(name)[-5:]) or "none"
+            raise NotReleased(f"bundle {name} has no version {version}; the newest are: {known}") from error
+        except (BadDocument, ObjectTooLarge) as error:
+            raise CorruptRelease(f"{error}. Restore it from a copy of the store") from error
+        if (bundle.model, bundle.version) != (name, version):
+            raise CorruptRelease(f"{key} holds the manifest of {bundle.model} {bundle.version}: restore it")
+        if digest is not None and bundle.digest != digest:
+            raise CorruptRelease(
+                f"{key} has sha256 {bundle.digest}, but {digest} was deployed: the manifest was changed. "
+                "Restore it from a copy of the store"
+            )
+        return bundle
+
+
+def bundle_key(name: str, version: str) -> str:
+    """Where a bundle's manifest is. Raises `ValueError` for a bad name or version."""
+    return f"bundles/{check_name(name)}/releases/{Version.parse(version)}.json"
