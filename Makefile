@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(STATE)/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 PORT ?= 3000
 
-.PHONY: run ui test lint types unit defs test-torch lock clean help
+.PHONY: run ui test lint types unit defs test-torch test-ceph lock clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ defs: $(READY)
 test-torch: $(READY) ## the PyTorch exporter's tests; installs torch
 	$(BIN)/pip install -q 'torch==2.13.0' 'onnxscript==0.7.2'
 	$(BIN)/pytest tests/torch --override-ini testpaths=tests/torch
+
+test-ceph: $(READY) ## the store and the registry on a real Ceph; needs its programs (see .ci/run)
+	$(BIN)/pytest tests/ceph --override-ini testpaths=tests/ceph
 
 lock: $(READY) ## resolve the lock anew, after a change of dependencies in pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-strip-extras \
