@@ -92,19 +92,24 @@ def run(
     env: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
     check: bool = True,
+    stdin: Path | None = None,
 ) -> Completed:
-    """Run a program to its end, never through a shell, with no standard input and nothing left behind.
+    """Run a program to its end, never through a shell, with nothing left behind.
 
     `env` adds to the allow-listed environment. `on_line` is told each line of both outputs as it comes; what it raises
-    ends the child. With `check` a non-zero exit raises `ProcessFailed`. Also raises `ProcessTimeout`, `ProgramMissing`,
-    and `NotADirectoryError` for a missing `cwd`.
+    ends the child. `stdin`: a file that the child reads; without one it finds nothing there. With `check` a non-zero
+    exit raises `ProcessFailed`. Also raises `ProcessTimeout`, `ProgramMissing`, and `NotADirectoryError` for a missing
+    `cwd`.
     """
     arguments = tuple(map(str, argv))
     if not cwd.is_dir():
         raise NotADirectoryError(f"{cwd}, where {arguments[0]} should run, is no folder")
     outputs, report = (Output(limits.output, on_line), Output(limits.output, on_line)), Output(_REPORT, None)
     started = time.monotonic()
-    with _supervised(arguments, cwd, clean_environment(env), limits) as child:
+    with (
+        (stdin or Path(os.devnull)).open("rb") as source,
+        _supervised(arguments, cwd, clean_environment(env), limits, source) as child,
+    ):
         in_time = child.drain((*outputs, report), started + limits.timeout)
     word, _, number = report.text().partition(" ")
     completed = Completed(
@@ -170,7 +175,9 @@ class _Child:
 
 
 @contextmanager
-def _supervised(argv: tuple[str, ...], cwd: Path, env: dict[str, str], limits: Limits) -> Iterator[_Child]:
+def _supervised(
+    argv: tuple[str, ...], cwd: Path, env: dict[str, str], limits: Limits, stdin: IO[bytes]
+) -> Iterator[_Child]:
     lifeline_read, lifeline_write = os.pipe()
     report_read, report_write = os.pipe()
     with open(lifeline_write, "wb", 0) as lifeline, open(report_read, "rb", 0) as report:  # noqa: PTH123 - descriptors
@@ -183,7 +190,7 @@ def _supervised(argv: tuple[str, ...], cwd: Path, env: dict[str, str], limits: L
                 ],
                 cwd=cwd,
                 env=env,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=(lifeline_read, report_write),

@@ -278,3 +278,13 @@ def test_a_line_without_end_is_told_in_pieces() -> None:
     output.end()
     assert "".join(told) == "x" * 50_000
     assert max(map(len, told)) <= 8192
+
+
+def test_a_child_reads_the_file_that_it_is_given_and_nothing_else(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    told.write_bytes(b"hello\n")
+    read = python("import sys; print(repr(sys.stdin.read()))")
+    assert run(read, cwd=tmp_path, stdin=told).stdout == "'hello\\n'\n"
+    assert run(read, cwd=tmp_path).stdout == "''\n"
+    with pytest.raises(FileNotFoundError):
+        run(read, cwd=tmp_path, stdin=tmp_path / "missing")
