@@ -1,4 +1,4 @@
-"""What git knows about a folder, and a folder's files as git would keep them. Nothing in the repository is changed.
+"""What git knows about a folder, and a folder's files as git would keep them. Only `tag` changes the repository.
 
 Here belong questions about commits and working trees, and the two ways to freeze sources: `archive` (at a commit) and
 `snapshot` (as they are now). Both give the same bytes for the same content, because both take git's own form of a file:
@@ -22,11 +22,23 @@ from resources.tarball import pack
 from resources.working_files import plain_members
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99})*")
+_MAX_PERSON = 200
+_TAGGING = {
+    "user.name": "ascend",
+    "user.email": "ascend@localhost",
+    "tag.forceSignAnnotated": "false",  # would run the program that the repository names
+    "core.fsync": "all",
+}
 _REVISION = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_./@^~{}+-]{0,199}")
 
 
 class UnknownRevision(GitError):
     """A name of no commit here."""
+
+
+class TagExists(GitError):
+    """A tag's name is taken by another commit."""
 
 
 class UnknownFolder(GitError):
@@ -83,8 +95,42 @@ def subjects(repo: Path, since: str, until: str, folder: Path | str, *, limit: i
     if _verified(repo, f"{_full(since)}^{{commit}}") is None:
         return ()
     place = _relative(repo, folder) or "."
-    listed = run(_top(repo), "log", f"--max-count={limit}", "--format=%h %s", f"{since}..{_full(until)}", "--", place)
+    arguments = ("--no-show-signature", f"--max-count={limit}", "--format=%h %s", f"{since}..{_full(until)}")
+    listed = run(_top(repo), "log", *arguments, "--", place)
     return tuple(listed.decode(errors="replace").splitlines())
+
+
+def authors(repo: Path, since: str, until: str, folder: Path | str) -> tuple[str, ...]:
+    """Who wrote the commits that changed a folder after `since` and up to `until`, as `Name <mail>`, sorted.
+
+    Co-authors are authors, and somebody whom .mailmap knows by another name has both. `since` may be empty: everybody
+    who ever wrote there; so it is where `since` is not known here (a shallow clone, a rewritten branch), because nobody
+    who may have written must be left out. Raises `UnknownRevision` for what is no full commit id.
+    """
+    known = bool(since) and _verified(repo, f"{_full(since)}^{{commit}}") is not None
+    commits = f"{since}..{_full(until)}" if known else _full(until)
+    names = "%an <%ae>%n%aN <%aE>%n%(trailers:key=Co-authored-by,valueonly)"
+    listed = run(
+        _top(repo), "log", "--no-show-signature", f"--format={names}", commits, "--", _relative(repo, folder) or "."
+    )
+    lines = (" ".join(line.split()) for line in listed.decode(errors="replace").splitlines())
+    return tuple(sorted({line[:_MAX_PERSON] for line in lines if line}))
+
+
+def tag(repo: Path, name: str, commit: str, message: str) -> bool:
+    """Create an annotated tag of a commit; False where that very tag is there already. Nothing is pushed.
+
+    Raises `TagExists` where the name is taken by another commit, `UnknownRevision`, and `GitError` for a bad name.
+    """
+    if not _TAG.fullmatch(name):
+        raise UnknownRevision(f"{name[:80]!r} is no name of a tag: use letters, digits, '.', '_', '-' and single '/'")
+    taken = _verified(repo, f"refs/tags/{name}^{{commit}}")
+    if taken == resolve(repo, _full(commit)):
+        return False
+    if taken is not None:
+        raise TagExists(f"the tag {name} names commit {taken[:12]}, not {commit[:12]}: look at who set it, and why")
+    run(repo, "tag", "--annotate", "--no-sign", f"--message={message}", name, commit, settings=_TAGGING)
+    return True
 
 
 def is_dirty(repo: Path) -> bool:

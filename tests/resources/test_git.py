@@ -566,3 +566,73 @@ def test_subjects_tell_what_changed_a_folder_since_a_commit(repo: Path, model: P
     assert len(git.subjects(repo, first, git.head(repo), "")) == 3
     assert len(git.subjects(repo, first, git.head(repo), model, limit=1)) == 1
     assert git.subjects(repo, "0" * 40, git.head(repo), model) == ()
+
+
+def commit_by(repo: Path, name: str, mail: str, message: str = "change") -> str:
+    (repo / "defs" / "digits" / "train.py").write_text(f"# {name} {mail} {message}\n")
+    in_git(repo, "add", "-A")
+    in_git(repo, "commit", "-q", f"--author={name} <{mail}>", "-m", message)
+    return git.head(repo)
+
+
+def test_authors_are_all_who_wrote_since_a_commit(repo: Path, model: Path) -> None:
+    first = git.head(repo)
+    commit_by(repo, "Bob", "bob@example.com")
+    last = commit_by(repo, "Eve", "eve@example.com", "together\n\nCo-authored-by: Zoe <zoe@example.com>")
+    (repo / "elsewhere.txt").write_text("x")
+    in_git(repo, "add", "-A")
+    in_git(repo, "commit", "-q", "--author=Mallory <m@example.com>", "-m", "another folder")
+    here = git.head(repo)
+    assert git.authors(repo, first, here, model) == (
+        "Bob <bob@example.com>",
+        "Eve <eve@example.com>",
+        "Zoe <zoe@example.com>",
+    )
+    assert git.authors(repo, last, here, model) == ()
+
+
+@pytest.mark.parametrize("since", ["", "0" * 40])
+def test_where_it_is_not_known_since_when_everybody_is_an_author(repo: Path, model: Path, since: str) -> None:
+    last = commit_by(repo, "Bob", "bob@example.com")
+    assert git.authors(repo, since, last, model) == ("Ada Lovelacé <ada@example.com>", "Bob <bob@example.com>")
+
+
+def test_an_author_known_by_two_names_has_both(repo: Path, model: Path) -> None:
+    (repo / ".mailmap").write_text("Bob Work <bob@work.example> <bob@example.com>\n")
+    first = git.head(repo)
+    last = commit_by(repo, "Bob", "bob@example.com")
+    assert git.authors(repo, first, last, model) == ("Bob <bob@example.com>", "Bob Work <bob@work.example>")
+
+
+def test_a_tag_is_set_once(repo: Path) -> None:
+    first = git.head(repo)
+    assert git.tag(repo, "digits/v1.0.0", first, "digits 1.0.0 -m x\nsecond line")
+    assert not git.tag(repo, "digits/v1.0.0", first, "again")
+    assert in_git(repo, "cat-file", "-t", "digits/v1.0.0") == "tag"
+    assert in_git(repo, "for-each-ref", "--format=%(contents)", "refs/tags/digits/v1.0.0").startswith("digits 1.0.0 -m")
+    last = commit_by(repo, "Bob", "bob@example.com")
+    with pytest.raises(git.TagExists, match=f"names commit {first[:12]}, not {last[:12]}"):
+        git.tag(repo, "digits/v1.0.0", last, "moved")
+    assert git.resolve(repo, "digits/v1.0.0") == first
+
+
+@pytest.mark.parametrize("name", ["", "-d", "a b", "a//b", "../x", "a\n", "a..b", "a.lock", "refs/"])
+def test_a_bad_name_of_a_tag_is_refused(repo: Path, name: str) -> None:
+    with pytest.raises(GitError):
+        git.tag(repo, name, git.head(repo), "x")
+    assert in_git(repo, "tag") == ""
+
+
+def test_a_tag_and_a_log_run_no_program_that_the_repository_names(repo: Path, model: Path, tmp_path: Path) -> None:
+    program = tmp_path / "gpg"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    for key in ("tag.gpgSign", "tag.forceSignAnnotated", "log.showSignature"):
+        in_git(repo, "config", key, "true")
+    in_git(repo, "config", "gpg.program", str(program))
+    first = git.head(repo)
+    last = commit_by(repo, "Bob", "bob@example.com")
+    git.tag(repo, "digits/v1.0.0", last, "x")
+    git.authors(repo, first, last, model)
+    git.subjects(repo, first, last, model)
+    assert not (tmp_path / "ran").exists()
