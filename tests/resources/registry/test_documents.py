@@ -1,6 +1,8 @@
 """Documents are read strictly: what is not exactly what we would write is not what we wrote."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from typing import ClassVar
 
 import pytest
 from pydantic import ValidationError
@@ -20,7 +22,7 @@ NOTE = Note(name="a", number=1, share=0.5, at=datetime(2026, 11, 20, 14, tzinfo=
 
 
 def test_a_document_is_what_was_written() -> None:
-    assert NOTE.encoded() == b'{"at":"2026-11-20T14:00:00Z","name":"a","number":1,"schema_version":1,"share":0.5}'
+    assert NOTE.encoded() == b'{"at":"2026-11-20T14:00:00Z","name":"a","number":1,"schema_version":2,"share":0.5}'
     assert decode(Note, NOTE.encoded(), "here") == NOTE
     assert NOTE.digest == sha256_bytes(NOTE.encoded())
 
@@ -56,8 +58,9 @@ def test_not_a_number_survives() -> None:
         (NOTE.encoded().replace(b"Z", b"+00:00"), "canonical"),
         (NOTE.encoded().replace(b'"number":1,', b""), "number: "),
         (NOTE.encoded().replace(b'"number":1', b'"more":2,"number":1'), "more: "),
-        (NOTE.encoded().replace(b'"schema_version":1', b'"schema_version":2'), "schema_version: "),
-        (NOTE.encoded().replace(b',"schema_version":1', b""), "canonical"),
+        (NOTE.encoded().replace(b'"schema_version":2', b'"schema_version":3'), "schema_version: "),
+        (NOTE.encoded().replace(b'"schema_version":2', b'"schema_version":0'), "schema_version: "),
+        (NOTE.encoded().replace(b',"schema_version":2', b""), "canonical"),
         (NOTE.encoded().replace(b'"a"', b'"../a"'), "name: "),
     ],
 )
@@ -77,3 +80,32 @@ def test_a_name_is_one_that_every_store_can_hold(name: str) -> None:
 def test_names() -> None:
     for name in ("a", "digits_cnn", "a" * 63, "x9"):
         assert check_name(name) == name
+
+
+class Grown(Note):
+    """A document whose second layout has one field more."""
+
+    SINCE: ClassVar[Mapping[str, int]] = {"remark": 2}
+
+    remark: str = ""
+
+
+def test_a_document_of_an_older_layout_is_read_as_it_was_written() -> None:
+    old = b'{"at":"2026-11-20T14:00:00Z","name":"a","number":1,"schema_version":1,"share":0.5}'
+    read = decode(Grown, old, "here")
+    assert (read.encoded(), read.digest) == (old, sha256_bytes(old))
+    assert read.remark == ""
+
+
+def test_an_older_layout_holds_no_field_that_came_later() -> None:
+    with pytest.raises(ValidationError, match="layout 1 does not know this field"):
+        Grown(schema_version=1, remark="later", name="a", number=1, share=0.5, at=NOTE.at)
+    sneaked = b'{"at":"2026-11-20T14:00:00Z","name":"a","number":1,"remark":"","schema_version":1,"share":0.5}'
+    with pytest.raises(BadDocument, match="canonical"):
+        decode(Grown, sneaked, "here")
+
+
+def test_a_newer_layout_holds_all_its_fields() -> None:
+    incomplete = b'{"at":"2026-11-20T14:00:00Z","name":"a","number":1,"schema_version":2,"share":0.5}'
+    with pytest.raises(BadDocument, match="canonical"):
+        decode(Grown, incomplete, "here")

@@ -94,7 +94,10 @@ def test_a_model_without_releases(registry: Registry) -> None:
         registry.get("digits", "1.0.0")
 
 
-@pytest.mark.parametrize("lost", ["onnx", "om", "precision", "benchmark", "source", "dossier"])
+@pytest.mark.parametrize(
+    "lost",
+    ["onnx", "om", "precision", "benchmark", "source", "dossier", "definition", "evaluation", "Ascend310P3__om"],
+)
 def test_nothing_is_published_that_is_not_all_there(registry: Registry, blobs: Blobs, lost: str) -> None:
     whole = release(blobs)
     target = whole.targets["Ascend310P3"]
@@ -105,7 +108,11 @@ def test_nothing_is_published_that_is_not_all_there(registry: Registry, blobs: B
         "benchmark": target.benchmark,
         "source": whole.source,
         "dossier": whole.dossier,
+        "definition": whole.definition,
+        "evaluation": whole.evaluation.sha256 if whole.evaluation else None,
+        **whole.evidence,
     }[lost]
+    assert digest is not None
     blobs.path(digest).unlink()
     with pytest.raises(MissingArtefacts, match=f"{digest}.*Run the candidate 20261120-1200-git"):
         registry.publish(whole)
@@ -199,3 +206,34 @@ def test_a_releases_contents_decide_the_next_version(blobs: Blobs) -> None:
     assert str(next_version(first, release(blobs, weights=b"better").contents)) == "1.1.0"
     other = Contents("another signature", first.onnx.sha256, {})
     assert change(first.contents, other) is Change.MAJOR
+
+
+LAYOUT_1 = (
+    b'{"candidate":"20261120-1200-git-1a2b3c4d5e6f","changelog":"new weights","commit":"1a2b3c4d5e6f0000000000'
+    b'000000000000000000","created_at":"2026-11-20T12:00:00Z","created_by":"Ada <ada@example.com>","dirty":fal'
+    b'se,"dossier":"f8f99428ced305b3a3f4eb0843ed9adc932cf0e3c4ed47bf0d6d1dfbe4476aa3","model":"digits","onnx":'
+    b'{"name":"m.onnx","sha256":"9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c","size":7},"'
+    b'owners":["team:vision"],"pipeline":{"lock":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb'
+    b'bbbb"},"schema_version":1,"signature":{"inputs":[{"dtype":"float32","name":"x","shape":[1,1,8,8]}],"outp'
+    b'uts":[{"dtype":"float32","name":"x","shape":[1,1,8,8]}]},"source":"0bc95072b76855f2694cf3790eaf11576ceea'
+    b'd0b67df265a25efb653f16d3f4c","targets":{"Ascend310P3":{"benchmark":"a50734cac04ea3181d0214d551d3a829f123'
+    b'1a82cfa06b9876b4defc2bd26073","om":{"name":"m.om","sha256":"2e23f8b81d15612b4207db47bbf507d085ed15e02bb3'
+    b'3a7d8ac657c511f5ecdc","size":2},"om_identity":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'
+    b'aaaaaaa","precision":"d24a184bb0b8c0527becc8b74dc09fe814f0352f1b4876103890b756d37e367d","soc_version":"A'
+    b'scend310P3"}},"task":"classification","toolchain":{"cann":"8.1.RC1","name":"emulator","origin":"emulated'
+    b'","version":"1"},"verdicts":[{"criterion":"cosine","limits":{"dev":0.9},"value":0.99}],"version":"1.0.0"'
+    b"}"
+)
+
+
+def test_a_manifest_of_the_first_layout_is_read_byte_for_byte(registry: Registry, store: FolderStore) -> None:
+    store.put_if_absent(release_key("digits", "1.0.0"), LAYOUT_1)
+    read = registry.get("digits", "1.0.0")
+    assert (read.encoded(), read.authors, read.definition, read.evidence) == (LAYOUT_1, (), None, {})
+    assert read.digest == "b557ee91ea26092aceff3a5c0420645a0cddffe2a235aeef8c2e336b6b452ac0"
+
+
+@pytest.mark.parametrize("field", [{"evidence": {}}, {"definition": None}])
+def test_a_manifest_can_be_judged_again(blobs: Blobs, field: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="names its definition and the records that it is judged by"):
+        release(blobs, **field)
