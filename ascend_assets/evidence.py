@@ -29,18 +29,19 @@ AnyKind = TypeVar("AnyKind", bound=Record)
 
 @dataclass(frozen=True)
 class Candidate:
-    """All records of a complete candidate."""
+    """All records of a complete candidate. `within`: the bundle in which it is deployed, if it is in one."""
 
     spec: ModelSpec
     source: SourceRecord
     onnx: OnnxRecord
     lint: LintRecord
     targets: dict[str, Evidence]
+    within: str = ""
 
     def baselines(self, tools: Tools) -> dict[str, dict[str, Profile | None]]:
         """Target -> environment -> profile of the release that it is compared with."""
         return {
-            name: baseline.profiles(tools.registry, tools.ledger, tools.blobs, self.spec, benchmark)
+            name: baseline.profiles(tools.registry, tools.ledger, tools.blobs, self.spec, benchmark, within=self.within)
             for name, (_, _, benchmark) in self.targets.items()
         }
 
@@ -51,7 +52,7 @@ class Candidate:
         )
 
 
-def candidate(spec: ModelSpec, records: Mapping[str, Record]) -> Candidate:
+def candidate(spec: ModelSpec, records: Mapping[str, Record], *, within: str = "") -> Candidate:
     """Put records in their places. Raises `TypeError` for a record that is of another stage than its name says."""
     return Candidate(
         spec=spec,
@@ -66,6 +67,7 @@ def candidate(spec: ModelSpec, records: Mapping[str, Record]) -> Candidate:
             )
             for target in spec.targets
         },
+        within=within,
     )
 
 

@@ -1,55 +1,38 @@
 """deployment: what an environment's ledger says is there.
 
-Here belongs appending a release to the ledger, once. Not here: whether it may be there (the release's own verdicts, and
-the gates before them), or serving it.
+Here belongs the record of a deployment. Not here: whether a release may be there, and appending it to the ledger
+(`ascend_assets/operations/promote.py`, as for a person who promotes), or serving it.
 """
 
-from datetime import UTC, datetime
-
-from ascend_assets.assets.release import admits
-from ascend_assets.environments import policy_digest
+from ascend_assets.operations.promote import NotAdmitted, promote
 from ascend_assets.records import DeploymentRecord, ReleaseRecord
 from ascend_assets.stage import Order, Tools
-from resources.registry.ledger import Entry, Kind
 
-
-class NotAdmitted(Exception):
-    """A release whose own verdicts keep it out of an environment."""
+__all__ = ["NotAdmitted", "make"]
 
 
 def make(tools: Tools, key: str, order: Order, *, environment: str, release: ReleaseRecord) -> DeploymentRecord:
     """Make the release the environment's present, unless it already is.
 
-    Raises `NotAdmitted` for a release that may not be there, `LedgerMoved` where somebody else deployed meanwhile.
+    Raises `NotAdmitted` for a release that may not be there, `CorruptRelease` where its manifest is another than the
+    one that was published, `LedgerMoved` where somebody else deployed meanwhile.
     """
     manifest = tools.registry.get(release.model, release.version, digest=release.release_digest)
-    tools.registry.check(manifest)
-    reasons = admits(manifest, environment)
-    if reasons:
-        raise NotAdmitted(f"{manifest.model} {manifest.version} may not enter {environment}: {'; '.join(reasons)}")
-    current = tools.ledger.current(environment, release.model)
-    if current is None or current.release_digest != manifest.digest:
-        current = Entry(
-            sequence=current.sequence + 1 if current else 1,
-            previous=current.digest if current else None,
-            kind=Kind.DEPLOY,
-            model=release.model,
-            environment=environment,
-            version=release.version,
-            release_digest=manifest.digest,
-            actor=order.actor or "dagster",
-            reason=order.reason or f"candidate {manifest.candidate}",
-            at=datetime.now(UTC),
-            policy_digest=policy_digest(),
-        )
-        tools.ledger.append(current)
+    entry = promote(
+        tools,
+        name=release.model,
+        version=release.version,
+        environment=environment,
+        actor=order.actor or "dagster",
+        reason=order.reason or f"candidate {manifest.candidate}",
+    )
     return DeploymentRecord(
         key=key,
         made_from={"release": release.data_version},
         model=release.model,
         environment=environment,
-        version=release.version,
-        release_digest=manifest.digest,
-        sequence=current.sequence,
-        entry_digest=current.digest,
+        version=entry.version,
+        release_digest=entry.release_digest,
+        sequence=entry.sequence,
+        entry_digest=entry.digest,
     )

@@ -44,7 +44,7 @@ def make(tools: Tools, key: str, _order: Order, *, spec: ModelSpec, **records: R
 
 
 def context(spec: ModelSpec, tools: Tools, records: Mapping[str, Record]) -> dict[str, Any]:
-    """What a dossier depends on beside its records: the releases that it is compared with, and the lock."""
+    """What a dossier depends on beside its records: policy, lock, and the releases that it is compared with."""
     candidate = evidence.candidate(spec, records)
     baselines = {
         target: {env: profile and profile.model_dump(mode="json") for env, profile in profiles.items()}
@@ -56,6 +56,7 @@ def context(spec: ModelSpec, tools: Tools, records: Mapping[str, Record]) -> dic
         "baselines": sha256_bytes(canonical_json(baselines)),
         "previous": previous.digest if previous else "",
         "lock": tools.lock,
+        "policy": [environment.digest for environment in tools.environments],
     }
 
 

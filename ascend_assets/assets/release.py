@@ -5,18 +5,20 @@ Dagster's checks are not believed: whoever can write to the event log could have
 event log says (`guard.py`), or how manifests are stored (`resources/registry/releases.py`).
 """
 
-from datetime import UTC, datetime
-
 from ascend_assets import evidence
 from ascend_assets.assets.dossier import changelog, contents, pipeline
+from ascend_assets.assets.source import FOLDER
 from ascend_assets.codec import read_record
-from ascend_assets.environments import DEV
 from ascend_assets.gates.verdict import Verdict
-from ascend_assets.records import DossierRecord, Record, ReleaseRecord
+from ascend_assets.operations.judging import keep_definition
+from ascend_assets.records import DossierRecord, Record, ReleaseRecord, SourceRecord
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Order, Tools
+from resources import git
 from resources.registry.releases import Release, ReleasedTarget
 from resources.registry.versions import FIRST, Version, next_version
+
+_MAX_PERSON = 200
 
 
 class ReleaseRefused(Exception):
@@ -87,11 +89,27 @@ def _publish(
         dossier=dossier.html.sha256,
         pipeline=pipeline(tools),
         changelog="\n".join(changelog(tools, latest, source)),
-        created_at=datetime.now(UTC),
+        created_at=tools.now(),
         created_by=order.actor or "dagster",
+        authors=authors(tools, latest, source),
+        definition=keep_definition(tools.blobs, spec),
+        evidence=dossier.records,
+        evaluation=candidate.onnx.evaluation,
     )
     tools.registry.publish(release)
     return release
+
+
+def authors(tools: Tools, previous: Release | None, source: SourceRecord) -> tuple[str, ...]:
+    """Who wrote the commit, and the commits to the model's files since the previous release: none of them may approve.
+
+    Nobody is known where the candidate is in no commit.
+    """
+    if not source.commit:
+        return ()
+    folder = tools.repository / FOLDER / source.model
+    found = git.authors(tools.repository, previous.commit if previous else "", source.commit, folder)
+    return tuple(sorted({*found, *([source.author[:_MAX_PERSON]] if source.author.strip() else [])}))
 
 
 def _version(latest: Release | None, candidate: evidence.Candidate) -> Version:
@@ -112,10 +130,3 @@ def _target(candidate: evidence.Candidate, name: str, dossier: DossierRecord) ->
         precision=dossier.records[f"{name}__precision"],
         benchmark=dossier.records[f"{name}__benchmark"],
     )
-
-
-def admits(release: Release, environment: str = DEV.name) -> tuple[str, ...]:
-    """What keeps a release out of an environment, by its own verdicts; nothing means that it may enter."""
-    verdicts = [Verdict.model_validate(v) for v in release.verdicts]
-    refused = [f"{v.criterion}: {v.why}" for v in verdicts if environment not in v.admits]
-    return tuple(refused) if verdicts else ("the manifest holds no verdict",)

@@ -35,11 +35,6 @@ def judge_candidate(
     )
 
 
-def admitted(verdicts: tuple[Verdict, ...], environment: str) -> bool:
-    """Whether every verdict admits the candidate to an environment. No verdict at all admits nothing."""
-    return bool(verdicts) and all(environment in verdict.admits for verdict in verdicts)
-
-
 def _targets(spec: ModelSpec, targets: Mapping[str, Evidence], baselines: Baselines) -> Iterator[Verdict]:
     for name, (om, precise, benchmark) in targets.items():
         yield from conversion.judge(om, spec)

@@ -17,7 +17,7 @@ from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools
 from resources.digests import canonical_json
-from resources.registry.releases import Release
+from resources.registry.releases import RegistryError, Release
 from resources.store.blobs import Blobs
 from resources.store.objects import StoreError
 
@@ -51,7 +51,7 @@ def rejudge(tools: Tools, release: Release, *, within: str = "") -> tuple[Verdic
     lock = release.pipeline.get("requirements.lock", "")
     try:
         return candidate.judge(replace(tools, lock=lock))
-    except (StoreError, UnreadableRecord) as error:
+    except (StoreError, UnreadableRecord, RegistryError) as error:
         raise NotJudgeable(f"what it is compared with cannot be read: {error}") from error
 
 

@@ -17,7 +17,7 @@ from resources.registry import released as registered
 from resources.registry.admissions import Admission, Requirement
 from resources.registry.ledger import Entry, Kind, Present
 from resources.registry.released import Released
-from resources.registry.releases import CorruptRelease, NotReleased
+from resources.registry.releases import NotReleased
 from resources.registry.stays import Record, record_of
 
 _CLOCKS = timedelta(days=1)
@@ -156,7 +156,7 @@ def _judged(tools: Tools, found: Released, model: str) -> Judged:
     release = next(r for r in found.releases if r.model == model)
     try:
         return Judged(judging.rejudge(tools, release, within=found.name))
-    except (judging.NotJudgeable, CorruptRelease) as error:
+    except judging.NotJudgeable as error:
         return Judged((), str(error))
 
 
