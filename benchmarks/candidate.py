@@ -34,7 +34,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 def plainly(spec: ModelSpec, folder: Path) -> float:
     """Seconds for every stage's function, called in order, each record stored."""
-    tools = graph.tools(Warehouse(folder=str(folder / "store")), AscendToolchain(), Project())
+    tools = graph.tools(Warehouse(location=str(folder / "store")), AscendToolchain(), Project())
     made: dict[tuple[str, ...], Record] = {}
     begin = time.perf_counter()
     for stage in stages(spec):
@@ -47,7 +47,7 @@ def plainly(spec: ModelSpec, folder: Path) -> float:
 
 def through_dagster(spec: ModelSpec, folder: Path) -> float:
     """Seconds for the same candidate as a run of its job, with every check, in an instance that is there."""
-    resources = definitions.default_resources(Warehouse(folder=str(folder / "store")))
+    resources = definitions.default_resources(Warehouse(location=str(folder / "store")))
     job = definitions.build_defs(specs={spec.name: spec}, resources=resources).resolve_job_def(f"{spec.name}_candidate")
     with dg.DagsterInstance.get() as instance:
         begin = time.perf_counter()

@@ -14,13 +14,17 @@ from resources.digests import sha256_file
 from resources.home import PROJECT, home
 from resources.registry.ledger import Ledger
 from resources.registry.releases import Registry
-from resources.store.blobs import Blobs, FolderStore
+from resources.store.blobs import Blobs, BlobStore
+from resources.store.opening import open_store
 
 
 class Warehouse(dg.ConfigurableResource[None]):
-    """The store: artefacts, releases and ledgers. An empty `folder` means the local profile's."""
+    """The store: artefacts, releases and ledgers.
 
-    folder: str = ""
+    `location`: `s3://bucket/prefix` or a folder; empty for what `ASCEND_STORE` says.
+    """
+
+    location: str = ""
 
     def blobs(self) -> Blobs:
         """Artefacts by digest."""
@@ -34,8 +38,8 @@ class Warehouse(dg.ConfigurableResource[None]):
         """Environments' histories."""
         return Ledger(self._store())
 
-    def _store(self) -> FolderStore:
-        return FolderStore(Path(self.folder) if self.folder else home().store)
+    def _store(self) -> BlobStore:
+        return open_store(self.location or home().store)
 
 
 class AscendToolchain(dg.ConfigurableResource[None]):

@@ -13,11 +13,19 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Home:
-    """State folders. `ASCEND_STATE` moves all of them, `ASCEND_STORE` the store and `DAGSTER_HOME` Dagster's own."""
+    """Where things are. `ASCEND_STATE` moves the folders, `ASCEND_STORE` the store and `DAGSTER_HOME` Dagster's own.
+
+    `store`: an address, `s3://bucket/prefix` or an absolute folder (`resources/store/opening.py` opens it).
+    """
 
     state: Path
-    store: Path
+    store: str
     dagster: Path
+
+    @property
+    def store_folder(self) -> Path | None:
+        """The store's folder, None where it is not on a file system."""
+        return None if "://" in self.store else Path(self.store)
 
     @property
     def dossiers(self) -> Path:
@@ -31,11 +39,12 @@ class Home:
 
 
 def home(project: Path = PROJECT) -> Home:
-    """The folders in force, absolute. None is created here."""
+    """What is in force, folders absolute. None is created here."""
     state = Path(os.environ.get("ASCEND_STATE") or project / ".ascend").absolute()
+    store = os.environ.get("ASCEND_STORE", "").strip() or str(state / "store")
     return Home(
         state=state,
-        store=Path(os.environ.get("ASCEND_STORE") or state / "store").absolute(),
+        store=store if "://" in store else str(Path(store).absolute()),
         dagster=Path(os.environ.get("DAGSTER_HOME") or state / "dagster").absolute(),
     )
 
@@ -43,8 +52,9 @@ def home(project: Path = PROJECT) -> Home:
 def prepare(project: Path = PROJECT) -> Home:
     """Make the folders, and Dagster's settings where there are none. What is there is left alone."""
     places = home(project)
-    for folder in (places.state, places.store, places.dagster, places.locks):
-        folder.mkdir(parents=True, exist_ok=True)
+    for folder in (places.state, places.store_folder, places.dagster, places.locks):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
     settings = places.dagster / "dagster.yaml"
     if not settings.exists():
         temporary = settings.with_name(f".dagster.yaml.{os.getpid()}")

@@ -16,7 +16,8 @@ from ascend_assets.gates.verdict import Verdict
 from resources.home import home
 from resources.registry.ledger import Ledger
 from resources.registry.releases import Registry, Release
-from resources.store.folder import FolderStore
+from resources.store.objects import blob_key
+from resources.store.opening import open_store
 
 _DIGEST = 12
 
@@ -97,7 +98,7 @@ def status(name: str | None, as_json: bool) -> None:  # noqa: FBT001 - click's k
 
 
 def _stores() -> tuple[Registry, Ledger]:
-    store = FolderStore(home().store)
+    store = open_store(home().store)
     return Registry(store), Ledger(store)
 
 
@@ -130,7 +131,7 @@ def _facts(release: Release) -> list[tuple[str, str]]:
         ("evidence", f"{release.toolchain.origin} by {release.toolchain.name} (CANN {release.toolchain.cann})"),
         ("onnx", f"{release.onnx.sha256[:_DIGEST]}  {release.onnx.size:,} bytes"),
         *((t.soc_version, f"{t.om.sha256[:_DIGEST]}  {t.om.size:,} bytes") for t in release.targets.values()),
-        ("dossier", str(page if page.is_file() else places.store / "blobs" / "sha256" / release.dossier)),
+        ("dossier", str(page) if page.is_file() else f"{places.store}/{blob_key(release.dossier)}"),
         ("manifest", release.digest),
     ]
 

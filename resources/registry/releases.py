@@ -45,9 +45,10 @@ class AlreadyReleased(RegistryError):
     def __init__(self, winner: "Release | Bundle") -> None:
         self.winner = winner
         candidate = getattr(winner, "candidate", "")
+        origin = f"from candidate {candidate} " if candidate else ""
         super().__init__(
-            f"{winner.model} {winner.version} was released before, {f'from candidate {candidate} ' if candidate else ''}by "
-            f"{winner.created_by} at {winner.created_at.isoformat()} (manifest {winner.digest[:12]}): "
+            f"{winner.model} {winner.version} was released before, {origin}by {winner.created_by} at "
+            f"{winner.created_at.isoformat()} (manifest {winner.digest[:12]}): "
             "a release never changes, take the next version"
         )
 
@@ -145,9 +146,10 @@ class Registry:
     def publish(self, release: Release) -> str:
         """Publish a manifest; returns its digest. Publishing the very same manifest again changes nothing.
 
+        Its blobs are made young, so that none is deleted as old before the manifest that needs it is seen.
         Raises `AlreadyReleased` if the version is taken by another, `MissingArtefacts` before anything is written.
         """
-        self.check(release)
+        _refuse_missing(release, [digest for digest in release.blobs if not self.store.refresh(blob_key(digest))])
         if not self.store.put_if_absent(release_key(release.model, release.version), release.encoded()):
             winner = self.get(release.model, release.version)
             if winner.digest != release.digest:
@@ -159,12 +161,7 @@ class Registry:
 
         Contents are verified when they are read.
         """
-        missing = sorted(digest for digest in release.blobs if self.store.head(blob_key(digest)) is None)
-        if missing:
-            raise MissingArtefacts(
-                f"{release.model} {release.version}: the store does not hold {', '.join(missing)}. "
-                f"Run the candidate {release.candidate} again, or restore them from a copy of the store"
-            )
+        _refuse_missing(release, [digest for digest in release.blobs if self.store.head(blob_key(digest)) is None])
 
     def versions(self, model: str) -> tuple[Version, ...]:
         """Every version of a model, in order. Raises `CorruptRelease` for a file that is named after none."""
@@ -201,6 +198,14 @@ class Registry:
                 "was deployed. Restore it from a copy of the store"
             )
         return release
+
+
+def _refuse_missing(release: Release, missing: list[str]) -> None:
+    if missing:
+        raise MissingArtefacts(
+            f"{release.model} {release.version}: the store does not hold {', '.join(sorted(missing))}. "
+            f"Run the candidate {release.candidate} again, or restore them from a copy of the store"
+        )
 
 
 def release_key(model: str, version: str) -> str:

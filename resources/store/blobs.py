@@ -13,6 +13,7 @@ from resources.digests import sha256_bytes, sha256_file
 from resources.store.folder import FolderStore
 from resources.store.objects import (
     BlobStore,
+    CorruptBlob,
     Head,
     InvalidKey,
     NotInStore,
@@ -21,6 +22,8 @@ from resources.store.objects import (
     StoreDenied,
     StoreError,
     StoreFull,
+    StoreUnfit,
+    StoreUnreachable,
     blob_key,
 )
 
@@ -38,12 +41,10 @@ __all__ = [
     "StoreDenied",
     "StoreError",
     "StoreFull",
+    "StoreUnfit",
+    "StoreUnreachable",
     "blob_key",
 ]
-
-
-class CorruptBlob(StoreError):
-    """A blob whose content is not what its name says."""
 
 
 class Artefact(BaseModel):
@@ -104,9 +105,7 @@ class Blobs:
         if self.store.put_if_absent(key, data):
             return
         # Whoever has the right content at hand can mend a damaged copy; nobody else ever can.
-        try:
-            self.path(digest)
-        except CorruptBlob:
+        if not self.store.holds(key, data):
             self.store.replace(key, data)
 
 

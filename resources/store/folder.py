@@ -13,10 +13,11 @@ import stat
 import time
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from resources.digests import sha256_file
 from resources.locks import locked
 from resources.store.durable import sweep, sync_folder, whole_file
 from resources.store.objects import (
@@ -104,13 +105,27 @@ class FolderStore:
                 return None
             if not stat.S_ISREG(status.st_mode):
                 raise _foreign(path)
-            return Head(size=status.st_size)
+            return Head(size=status.st_size, put_at=datetime.fromtimestamp(status.st_mtime, UTC))
 
     def local(self, key: str) -> Path:
         """See `BlobStore`: the file itself, no copy."""
         if self.head(key) is None:
             raise _missing(key, self.root)
         return self._path(key)
+
+    def refresh(self, key: str) -> bool:
+        """See `Store`."""
+        target = self._path(key)
+        with _named(target):
+            return self.root.is_dir() and self._there(key, target)
+
+    def holds(self, key: str, data: bytes | Path) -> bool:  # noqa: ARG002 - the key says what it should be
+        """See `BlobStore`: the file is read."""
+        if self.head(key) is None:
+            return False
+        path = self._path(key)
+        with _named(path):
+            return BLOBS + sha256_file(path) == key
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """See `Store`. A file whose name is no key is passed over."""

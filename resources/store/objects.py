@@ -1,7 +1,7 @@
 """Objects under keys, written once: the protocol that every store keeps, what a key may be, and what can go wrong.
 
-Not here: a particular store (`folder.py`), files by digest (`blobs.py`), or what the objects mean (`registry.py`,
-`ledger.py`).
+Not here: a particular store (`folder.py`, `s3.py`), files by digest (`blobs.py`), or what the objects mean
+(`resources/registry`).
 
 Keys:
 
@@ -13,7 +13,7 @@ Keys:
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -50,15 +50,32 @@ class ObjectTooLarge(StoreError):
     """An object is larger than its reader takes."""
 
 
+class CorruptBlob(StoreError):
+    """A blob whose content is not what its name says."""
+
+
+class BadSetting(StoreError, ValueError):
+    """An address of a store, or a setting about one, that cannot be."""
+
+
+class StoreUnreachable(StoreError):
+    """The store gives no usable answer: no network, a timeout, a server in trouble. Trying later may help."""
+
+
+class StoreUnfit(StoreError):
+    """A store that cannot keep what is promised here, such as one that creates the same object twice."""
+
+
 @dataclass(frozen=True)
 class Head:
-    """What is known of an object without reading it. `size` in bytes."""
+    """What is known of an object without reading it. `size` in bytes; `put_at`: when it was last put or refreshed."""
 
     size: int
+    put_at: datetime
 
 
 class Store(Protocol):
-    """Five verbs. Every method raises `InvalidKey` for a bad key and `StoreError` when the store fails."""
+    """Six verbs. Every method raises `InvalidKey` for a bad key and `StoreError` when the store fails."""
 
     def put_if_absent(self, key: str, data: bytes | Path) -> bool:
         """Create an object, whole and durable, if the key is free; True if this call created it.
@@ -79,6 +96,10 @@ class Store(Protocol):
         """Size of an object, or None where there is none."""
         ...
 
+    def refresh(self, key: str) -> bool:
+        """Make a blob young, so that no deletion takes it as old. False where there is no such object."""
+        ...
+
     def list(self, prefix: str = "") -> Iterator[str]:
         """Every key that begins with `prefix`, sorted."""
         ...
@@ -87,7 +108,7 @@ class Store(Protocol):
         """Delete the blobs that are not in `keep` and were last put before `older_than` ago; return their keys.
 
         Only blobs: manifests and ledgers cannot be deleted. `older_than` must exceed the longest time between putting
-        a blob and publishing what refers to it.
+        a blob and publishing what refers to it, which refreshes it.
         """
         ...
 
@@ -97,6 +118,10 @@ class BlobStore(Store, Protocol):
 
     def replace(self, key: str, data: bytes | Path) -> None:
         """Put a blob in the place of a damaged one, atomically. Raises `InvalidKey` for a key that is not a blob's."""
+        ...
+
+    def holds(self, key: str, data: bytes | Path) -> bool:
+        """Whether the blob that stands there is this content: False if it is damaged or missing."""
         ...
 
     def local(self, key: str) -> Path:

@@ -205,7 +205,7 @@ def test_records_read_back_as_they_were_written(sandbox: Sandbox) -> None:
 def test_a_corrupt_artefact_is_made_again_and_never_used(sandbox: Sandbox) -> None:
     first = sandbox.run()
     om = str(metadata(first, "tiny/Ascend310P3/om")["sha256"])
-    blob = Path(sandbox.store.folder) / "blobs" / "sha256" / om
+    blob = Path(sandbox.store.location) / "blobs" / "sha256" / om
     blob.chmod(0o644)
     blob.write_bytes(b"rot")
     again = sandbox.run()

@@ -46,7 +46,7 @@ class Sandbox:
 
     @property
     def store(self) -> Warehouse:
-        return Warehouse(folder=str(self.root.parent / "store"))
+        return Warehouse(location=str(self.root.parent / "store"))
 
     def definitions(self, **resources: Any) -> dg.Definitions:
         own = {**definitions.default_resources(self.store), "project": Project(folder=str(self.root))}

@@ -1,7 +1,7 @@
 """What every store keeps, whatever it is made of. A test module of a store subclasses `StoreContract`."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from races import race
 
 from resources.digests import sha256_bytes
-from resources.store.objects import BLOBS, BlobStore, Head, InvalidKey, NotInStore, ObjectTooLarge, StoreError, blob_key
+from resources.store.objects import BLOBS, BlobStore, InvalidKey, NotInStore, ObjectTooLarge, StoreError, blob_key
+
+# Every store has a class of its own that runs the same tests, each with fixtures of its own.
+SUPPRESSED = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
 
 MakeStore = Callable[[], BlobStore]
 
@@ -40,13 +43,20 @@ BAD_KEYS = [
 ]
 
 
+def size_of(store: BlobStore, key: str) -> int:
+    head = store.head(key)
+    assert head is not None
+    assert abs(datetime.now(UTC) - head.put_at) < timedelta(hours=1)
+    return head.size
+
+
 class StoreContract:
     """Give a fixture `store`, empty, and `again`, which opens the same one anew as another process would."""
 
     def test_an_object_is_what_was_put(self, store: BlobStore, again: MakeStore) -> None:
         assert store.put_if_absent("models/m/releases/1.0.0.json", b"one") is True
         assert again().get("models/m/releases/1.0.0.json") == b"one"
-        assert again().head("models/m/releases/1.0.0.json") == Head(size=3)
+        assert size_of(again(), "models/m/releases/1.0.0.json") == 3
         with again().open("models/m/releases/1.0.0.json") as stream:
             assert stream.read() == b"one"
 
@@ -64,7 +74,7 @@ class StoreContract:
     def test_an_empty_object_is_an_object(self, store: BlobStore) -> None:
         assert store.put_if_absent("empty", b"")
         assert not store.put_if_absent("empty", b"x")
-        assert store.head("empty") == Head(size=0)
+        assert size_of(store, "empty") == 0
 
     def test_what_is_absent_is_told(self, store: BlobStore) -> None:
         assert store.head("no/such") is None
@@ -78,8 +88,6 @@ class StoreContract:
         assert store.head("a/b") is None
         with pytest.raises(NotInStore):
             store.get("a/b")
-        with pytest.raises(StoreError):
-            store.put_if_absent("a/b", b"")
 
     def test_a_reader_can_bound_what_it_takes(self, store: BlobStore) -> None:
         store.put_if_absent("big", b"x" * 11)
@@ -110,7 +118,7 @@ class StoreContract:
             list(store.list("../"))
 
     @given(objects=st.dictionaries(keys, contents, max_size=8), prefix=keys)
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=40, deadline=None, suppress_health_check=SUPPRESSED)
     def test_it_behaves_like_a_dictionary(self, fresh: MakeStore, objects: dict[str, bytes], prefix: str) -> None:
         store, model = fresh(), dict[str, bytes]()
         for key, content in objects.items():

@@ -69,6 +69,13 @@ def test_files_that_are_no_objects_are_passed_over(store: FolderStore) -> None:
     assert list(store.list()) == ["a/b"]
 
 
+def test_a_folder_cannot_hold_an_object_below_another(store: FolderStore) -> None:
+    store.put_if_absent("a", b"")
+    with pytest.raises(StoreError, match="a"):
+        store.put_if_absent("a/b", b"")
+    assert list(store.list()) == ["a"]
+
+
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_what_is_no_file_is_refused_and_never_waited_for(store: FolderStore, tmp_path: Path, kind: str) -> None:
     store.root.mkdir(parents=True)

@@ -1,0 +1,37 @@
+"""Which store an address means, opened once per process.
+
+Here belongs the choice between stores. Not here: the stores, or which address is in force (`resources/home.py`).
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resources.home import home
+from resources.store.folder import FolderStore
+from resources.store.objects import BadSetting, BlobStore
+
+if TYPE_CHECKING:
+    from resources.store.s3 import S3Store
+    from resources.store.s3_settings import S3Settings
+
+
+def open_store(address: str) -> BlobStore:
+    """The store at `s3://bucket/prefix`, or in a folder. Nothing is asked of it yet. Raises `BadSetting`."""
+    if address.startswith("s3://"):
+        from resources.store.s3_settings import S3Settings
+
+        return _bucket(address, S3Settings.from_environment(os.environ), home().state / "cache")
+    if "://" in address:
+        raise BadSetting(f"{address[:200]!r} is no store that there is: ASCEND_STORE is s3://bucket/prefix or a folder")
+    return FolderStore(Path(address))
+
+
+@cache
+def _bucket(address: str, settings: "S3Settings", folder: Path) -> "S3Store":
+    """Kept, so that connections are, and what was found out about the server."""
+    from resources.store.s3 import S3Store
+    from resources.store.s3_settings import S3Address
+
+    return S3Store(S3Address.parse(address), settings, folder)
