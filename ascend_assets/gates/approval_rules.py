@@ -63,7 +63,10 @@ def mail_of(author: str) -> str:
 def about_another_release(said: Statement, name: str, version: str, digest: str) -> str:
     """Why a statement is not about this release; empty where it is."""
     if (said.model, said.version) != (name, version):
-        return f"it was signed for {said.model} {said.version}, not for {name} {version}: each release has its own signatures"
+        return (
+            f"it was signed for {said.model} {said.version}, not for {name} {version}: what is signed holds for one "
+            "release alone"
+        )
     if said.release_digest != digest:
         return (
             f"it was signed for another manifest of {name} {version} ({said.release_digest[:12]}, not {digest[:12]}): "

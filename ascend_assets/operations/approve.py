@@ -82,15 +82,13 @@ def approve(  # noqa: PLR0913 - what is signed, by what, for whom
     `LedgerMoved` when others were faster too often, and what `statement` and `sign` raise.
     """
     world = _world(tools, name, version, environment)
-    if (key is None) == (signed is None):
-        raise ApprovalRefused(
-            "give a key to sign with, or a statement and its signature from elsewhere: one of the two"
-        )
-    if key is not None:
+    if signed is not None and key is None:
+        said, text = _brought_back(signed, world, decision, reason)
+    elif key is not None and signed is None:
         said = _statement(tools, world, decision, reason)
         text = ssh_signatures.sign(said.encoded(), key, NAMESPACE, interactive=interactive)
-    if signed is not None:
-        said, text = _brought_back(signed, world, decision, reason)
+    else:
+        raise ApprovalRefused("give a key to sign with, or what was signed elsewhere: one of the two")
     approval = Approval(statement=said, signer=_name(text, world.policy, signer, said), signature=text)
     return _record(tools, world, approval, actor, dry_run=dry_run)
 

@@ -16,15 +16,27 @@ class Key:
         """A line of an allowed_signers file."""
         return " ".join(part for part in (names, options, self.public) if part) + "\n"
 
+    def fingerprint(self) -> str:
+        """As ssh-keygen shows it."""
+        return self.ssh_keygen("-l", "-f", str(self.path)).split()[1]
 
-def make_key(folder: Path, name: str = "key", *, kind: str = "ed25519", passphrase: str = "", bits: int = 0) -> Key:
-    """A new key pair."""
+    @staticmethod
+    def ssh_keygen(*arguments: str) -> str:
+        """Run ssh-keygen; what it says."""
+        done = subprocess.run(
+            ["ssh-keygen", *arguments],  # noqa: S607
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+
+def make_key(folder: Path, name: str = "key", *, kind: str = "ed25519", locked_with: str = "", bits: int = 0) -> Key:
+    """A new key pair, whose private half may have a passphrase."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     size = ("-b", str(bits)) if bits else ()
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", kind, *size, "-N", passphrase, "-C", "test", "-f", str(path)],  # noqa: S607
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
+    Key.ssh_keygen("-q", "-t", kind, *size, "-N", locked_with, "-C", "test", "-f", str(path))
     return Key(path, " ".join(path.with_suffix(".pub").read_text().split()[:2]))
