@@ -42,7 +42,8 @@ class _Count:
 
     standing: dict[Person, tuple[Entry, Approval]] = field(default_factory=dict)
     refused: list[tuple[Entry, str]] = field(default_factory=list)
-    recorded: dict[str, int] = field(default_factory=dict)
+    recorded: dict[tuple[str, Person], int] = field(default_factory=dict)
+    """Digest of a statement and who signed it -> the entry. Two people may well sign one and the same file."""
 
     def of(self, decision: Decision) -> dict[Person, Entry]:
         """Who stands by this decision."""
@@ -92,9 +93,9 @@ def _take(case: Case, count: _Count, entry: Entry, approval: Approval) -> str:
     except BadSignature as error:
         return error.why
     said = approval.statement
-    first = count.recorded.setdefault(said.digest, entry.sequence)
+    first = count.recorded.setdefault((said.digest, person), entry.sequence)
     if first != entry.sequence:
-        return f"it is a replay: the same statement is recorded in entry {first}: sign a new one"
+        return f"it is a replay: {person} has signed this very statement in entry {first}: sign a new one"
     before, earlier = count.standing.get(person, (None, None))
     if before is not None and earlier is not None:
         if said.at < earlier.statement.at:

@@ -83,6 +83,12 @@ class TestCounting:
         assert found.counted == (first, second)
         assert found.refused == ()
 
+    def test_two_people_may_sign_one_and_the_same_statement(self, world: World, people: dict[str, Key]) -> None:
+        said = world.statement()
+        for name in ("ada", "bob"):
+            world.record(said, sign(said.encoded(), people[name].path, NAMESPACE), f"{name}@example.com")
+        assert judged(world).requirement
+
     def test_a_first_release_is_signed_where_nothing_is_live(self, world: World, people: dict[str, Key]) -> None:
         world.live = None
         world.signed(people["ada"], ADA)
@@ -223,7 +229,7 @@ class TestRefused:
         world.signed(people["ada"], ADA, decision=Decision.REJECT)
         world.record(said, signature, ADA, at=NOON + timedelta(minutes=1))
         found = judged(world)
-        assert "it is a replay: the same statement is recorded in entry 2" in the_refusal(found)
+        assert "it is a replay: ada@example.com has signed this very statement in entry 2" in the_refusal(found)
         assert found.requirement.why.startswith("rejected by ada")
 
     def test_what_was_signed_before_a_later_decision(self, world: World, people: dict[str, Key]) -> None:
