@@ -278,7 +278,7 @@ class TestRefused:
         world.bring(said)
         world.now += timedelta(seconds=1)
         world.approve("ada", decision=Decision.REJECT)
-        with pytest.raises(ApprovalRefused, match="it is a replay: .* this very statement in entry 2"):
+        with pytest.raises(ApprovalRefused, match=r"it is a replay: .* this very statement in entry 2"):
             world.bring(said)
         assert world.history() == ["deploy", "approve", "reject"]
 
