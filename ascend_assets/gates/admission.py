@@ -145,7 +145,7 @@ def _evidence(environment: Environment, released: Released, obstacles: list[str]
     return Requirement(
         name="evidence",
         met=False,
-        why=f"{environment.name} takes evidence that is {wanted}, but this is not: {listing(foreign)}",
+        why=f"{environment.name} takes evidence that is {wanted}, but this is not: {listing(foreign, shown=3)}",
         remedy=f"on a machine with the NPU, with the toolchain cann, run the candidate again ({commands}) and promote "
         "the release that comes of it",
     )

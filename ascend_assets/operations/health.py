@@ -4,8 +4,9 @@ Here belongs looking at it, one requirement per concern. Not here: whether it is
 (`promote.py`, `rollback.py`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -21,11 +22,12 @@ from resources.registry.admissions import Requirement
 from resources.registry.bundles import Bundle
 from resources.registry.ledger import MOVES, Entry, Kind, Present
 from resources.registry.released import Released
-from resources.registry.releases import RegistryError
+from resources.registry.releases import RegistryError, ReleasedTarget
 from resources.ssh_signatures import SshKeygenUnfit
 from resources.store.objects import StoreError
 
 MAX_POLICY_BYTES = 1024 * 1024
+_LONGEST = 1000
 _RESTORE = "restore it from a copy of the store"
 
 
@@ -46,7 +48,8 @@ def of_entry(tools: Tools, entry: Entry) -> tuple[Requirement, ...]:
 def artefacts(tools: Tools, released: Released) -> tuple[Requirement, ...]:
     """Is it all there, with the right content, and does it load on its targets?"""
     manifest = Requirement(name="manifest", met=True, why=f"{released.name} {released.version} is {released.digest}")
-    return (manifest, _present(tools, released), _content(tools, released), _loads(tools, released))
+    content, right = _content(tools, released)
+    return (manifest, _present(tools, released), content, _loads(tools, released, right))
 
 
 def signatures(tools: Tools, released: Released, environment: str) -> Requirement:
@@ -123,20 +126,24 @@ def _present(tools: Tools, released: Released) -> Requirement:
     return Requirement(name="present", met=True, why=f"the store holds all {len(released.blobs)} files")
 
 
-def _content(tools: Tools, released: Released) -> Requirement:
-    """What serves traffic is read whole; evidence is verified when somebody reads it."""
+def _content(tools: Tools, released: Released) -> tuple[Requirement, dict[str, Path]]:
+    """What serves traffic is read whole; evidence is verified when somebody reads it. Also: the files found right."""
     served = {target.om.sha256: target.om.name for release in released.releases for target in release.targets.values()}
     manifest = released.manifest
     if isinstance(manifest, Bundle):
         served |= {file.sha256: file.name for file in manifest.files.values()}
-    faults = _faults(served, tools.blobs.path)
-    why = (
-        listing(faults) if faults else f"{', '.join(f'{name} {short(d)}' for d, name in served.items())}: digest right"
-    )
-    return Requirement(name="content", met=not faults, why=why, remedy=_RESTORE if faults else "")
+    right: dict[str, Path] = {}
+    faults = []
+    for digest in served:
+        try:
+            right[digest] = tools.blobs.path(digest)
+        except StoreError as error:
+            faults.append(str(error))
+    why = listing(faults, longest=_LONGEST) or "; ".join(f"{name} is {short(d)}" for d, name in served.items())
+    return Requirement(name="content", met=not faults, why=why, remedy=_RESTORE if faults else ""), right
 
 
-def _loads(tools: Tools, released: Released) -> Requirement:
+def _loads(tools: Tools, released: Released, right: Mapping[str, Path]) -> Requirement:
     mine = tools.toolchain.describe().name
     foreign = sorted({r.toolchain.name for r in released.releases} - {mine})
     if foreign:
@@ -146,20 +153,17 @@ def _loads(tools: Tools, released: Released) -> Requirement:
             why=f"it was compiled by {', '.join(foreign)}, and here is {mine}, which cannot load it",
             remedy=f"run the command on a machine with the toolchain {foreign[0]}",
         )
-    targets = {f"{r.model}/{name}": target for r in released.releases for name, target in r.targets.items()}
-    faults = _faults(
-        targets,
-        lambda name: tools.toolchain.open(tools.blobs.path(targets[name].om), targets[name].soc_version),
-    )
-    why = listing(faults) if faults else f"{', '.join(targets)} load"
-    return Requirement(name="loads", met=not faults, why=why, remedy="build the candidate again" if faults else "")
+    targets = [(f"{r.model}/{name}", t) for r in released.releases for name, t in r.targets.items()]
+    faults = [fault for name, target in targets if (fault := _load(tools, name, target, right))]
+    why = listing(faults, longest=_LONGEST) or f"{', '.join(name for name, _ in targets)} load"
+    return Requirement(name="loads", met=not faults, why=why, remedy="return to another release" if faults else "")
 
 
-def _faults(names: Iterable[str], look: Callable[[str], object]) -> list[str]:
-    faults = []
-    for name in names:
-        try:
-            look(name)
-        except (StoreError, ToolchainError) as error:
-            faults.append(str(error))
-    return faults
+def _load(tools: Tools, name: str, target: ReleasedTarget, right: Mapping[str, Path]) -> str:
+    if target.om.sha256 not in right:
+        return f"{name}: its file is not to be had, see content"
+    try:
+        tools.toolchain.open(right[target.om.sha256], target.soc_version)
+    except ToolchainError as error:
+        return f"{name}: {error}"
+    return ""

@@ -56,8 +56,14 @@ def rejudge(tools: Tools, release: Release, *, within: str = "") -> tuple[Verdic
 
 
 def keep_definition(blobs: Blobs, spec: ModelSpec) -> str:
-    """Store a model's definition as a release names it; returns its digest."""
-    return blobs.put_bytes(canonical_json(spec.model_dump(mode="json")), "definition.json").sha256
+    """Store a model's definition as a release names it; returns its digest.
+
+    Defaults are written out, so that it means the same to a later version of this program.
+    """
+    fields = spec.model_dump(mode="json")
+    # A target without a name of its own has an empty one, which nobody could write.
+    fields["targets"] = [{k: v for k, v in target.items() if (k, v) != ("name", "")} for target in fields["targets"]]
+    return blobs.put_bytes(canonical_json(fields), "definition.json").sha256
 
 
 def definition(blobs: Blobs, digest: str) -> ModelSpec:
