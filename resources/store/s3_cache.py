@@ -82,7 +82,7 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         what = f"{error.filename or path}: {error.strerror or error}"
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise StoreFull(f"{what}. Free some space, or move ASCEND_STATE, below which copies are kept") from error
         raise StoreError(
             f"{what}. Copies of the store's objects are kept there: give access, or move ASCEND_STATE"

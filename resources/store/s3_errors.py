@@ -53,7 +53,6 @@ def code_of(response: Mapping[str, Any]) -> str:
 def told(where: str, endpoint: str) -> Iterator[None]:
     """Turn botocore's errors into the store's. `where` names the object, `endpoint` the server."""
     from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -61,10 +60,9 @@ def told(where: str, endpoint: str) -> Iterator[None]:
         raise _answered(error.response, f"{where} (at {endpoint})") from error
     except BotoCoreError as error:
         raise _unanswered(error, where, endpoint) from error
-    except ResponseParserError as error:
-        raise StoreUnfit(
-            f"{where}: {endpoint} answers, but not as S3 does: {_short(error)}. Correct ASCEND_S3_ENDPOINT"
-        ) from error
+    except RecursionError as error:
+        # botocore asks where a bucket has gone by a request that is redirected in turn, and so on without end.
+        raise StoreUnfit(f"{where}: {endpoint} redirects every request: correct ASCEND_S3_ENDPOINT") from error
 
 
 def _answered(response: Mapping[str, Any], where: str) -> StoreError:

@@ -78,8 +78,8 @@ def _creates_once(bucket: Bucket, folder: str) -> None:
     if not bucket.create(f"{folder}once", b"first"):
         raise _unfit(
             bucket,
-            "a name that nobody has used is said to be taken, or the mark in an object's metadata is lost",
-            "Let no proxy in front of the server change headers (If-None-Match, x-amz-meta-*)",
+            "a name that nobody has used is said to be taken",
+            "Let no proxy in front of the server change headers (If-None-Match)",
         )
     if bucket.create(f"{folder}once", b"second"):
         raise _unfit(
@@ -111,6 +111,13 @@ def _reads_back(bucket: Bucket, folder: str) -> None:
     found = [facts.name for facts in bucket.list(folder)]
     if found != [f"{folder}once", f"{folder}race"]:
         raise _unfit(bucket, "what was written is not listed at once", "Keep the store on a server that is consistent")
+    kept = bucket.head(f"{folder}once")
+    if kept is None or not kept.mark:
+        raise _unfit(
+            bucket,
+            "the mark in an object's metadata is lost, so that no writer could tell his own write from another's",
+            "Let no proxy in front of the server drop headers (x-amz-meta-*)",
+        )
 
 
 def _sweep(bucket: Bucket) -> None:

@@ -56,10 +56,12 @@ def upload(bucket: Bucket, job: Job, progress: Progress) -> None:
         except ContentChanged:
             abort(bucket, job.name, upload_id)
             raise
-        except NotInStore as error:  # somebody else has completed or aborted it
-            gone = error
+        except (NotInStore, StoreUnreachable) as error:
             if _stands(bucket, job):
-                break
+                break  # somebody else has completed it
+            if isinstance(error, StoreUnreachable):
+                raise
+            gone = error
         else:
             break
     else:

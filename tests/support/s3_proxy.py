@@ -13,12 +13,13 @@ import http.client
 import http.server
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 _HOP = {"connection", "expect", "transfer-encoding", "keep-alive"}
@@ -36,10 +37,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """Answer so without asking the server. `code`: S3's error code."""
+    """Answer so without asking the server. `code`: S3's error code; `body`: another body than an S3 error."""
 
     status: int
     code: str = "InternalError"
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,19 @@ class Trickle:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Strip:
+    """Forward without a header."""
+
+    header: str
+
+
+@dataclass(frozen=True)
 class LoseResponse:
     """Forward, and close the connection without an answer: the success is lost."""
 
 
-Fault = Answer | Delay | CutRequest | CutResponse | Trickle | LoseResponse
+Fault = Answer | Delay | Strip | CutRequest | CutResponse | Trickle | LoseResponse
 Matches = Callable[[Request], bool]
 
 
@@ -97,9 +107,7 @@ class S3Proxy:
         self._rules: list[_Rule] = []
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"proxy": self})
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = _Server(("127.0.0.1", 0), handler)
 
     @property
     def endpoint(self) -> str:
@@ -126,12 +134,13 @@ class S3Proxy:
                     return rule.fault
         return None
 
-    def forward(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+    def forward(self, request: Request, *, without: str = "") -> tuple[int, dict[str, str], bytes]:
         """Ask the server: status, headers and body."""
         with self._lock:
             self.forwarded.append(request)
         connection = http.client.HTTPConnection(self.target.hostname or "", self.target.port, timeout=60)
-        kept = {k: v for k, v in request.headers.items() if k not in _HOP and k not in self.drop}
+        lost = _HOP | self.drop | {without.lower()}
+        kept = {name: value for name, value in request.headers.items() if name not in lost}
         try:
             connection.request(request.method, request.path, body=request.body, headers=kept)
             answer = connection.getresponse()
@@ -146,6 +155,17 @@ class S3Proxy:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client may go as it likes: some are told to."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -169,12 +189,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         if isinstance(fault, Delay):
             time.sleep(fault.seconds)
-        status, found, body = self.proxy.forward(request)
+        status, found, body = self.proxy.forward(request, without=fault.header if isinstance(fault, Strip) else "")
         if isinstance(fault, LoseResponse):
             self._cut()
         elif isinstance(fault, CutResponse):
             self._answer(status, found, body, only=fault.after)
-            self._cut()
+            self.close_connection = True
         elif isinstance(fault, Trickle):
             self._answer(status, found, body, pieces=fault.pieces, pause=fault.seconds)
         else:
@@ -224,6 +244,5 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 def _error(fault: Answer) -> bytes:
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{fault.code}</Code><Message>as told</Message></Error>'
-    ).encode()
+    told = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{fault.code}</Code><Message>as told</Message></Error>'
+    return fault.body or told.encode()

@@ -6,8 +6,10 @@ moto is fine for everything but authentication, checksums and what a particular 
 import functools
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ CREDENTIALS = {
 MIN_PART = 5 * 1024 * 1024
 """No server takes smaller parts than this, but for the last."""
 
+_ACCOUNT = "123456789012"
 _numbers = count()
 
 
@@ -42,6 +45,7 @@ def moto_server() -> Iterator[str]:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     _share_models()
+    _one_write_at_a_time()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -58,11 +62,32 @@ def _share_models() -> None:
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
+def _one_write_at_a_time() -> None:
+    """Moto looks whether an object exists and writes it in two steps, between which another writer may come."""
+    from moto.s3.responses import S3Response
+
+    lock, write = threading.Lock(), S3Response._key_response_put
+
+    def locked(self: Any, *arguments: Any) -> Any:
+        with lock:
+            return write(self, *arguments)
+
+    S3Response._key_response_put = locked  # type: ignore[assignment,method-assign]
+
+
 def new_bucket(endpoint: str) -> str:
     """The name of a bucket, just made."""
     name = f"bucket-{os.getpid()}-{next(_numbers)}"
     client(endpoint).create_bucket(Bucket=name)
     return name
+
+
+def make_old(bucket: str, name: str, age: timedelta) -> None:
+    """Let the mock server believe that an object was written so long ago."""
+    from moto.backends import get_backend
+
+    backend: Any = get_backend("s3")[_ACCOUNT]["aws"]
+    backend.get_object(bucket, name).last_modified = datetime.now(UTC).replace(tzinfo=None) - age
 
 
 def client(endpoint: str) -> Any:

@@ -22,10 +22,13 @@ def again(server: str, bucket: str, tmp_path: Path) -> MakeStore:
 
 @pytest.fixture
 def fresh(server: str, bucket: str, tmp_path: Path) -> MakeStore:
+    """One server that was tried, and one client: there are hundreds."""
     numbers = count()
+    first = s3_store(server, bucket, tmp_path / "cache")
 
     def make() -> S3Store:
         made = s3_store(server, bucket, tmp_path / "cache", f"fresh-{next(numbers)}/")
+        made._bucket._clients = first._bucket._clients
         made._probed = True
         return made
 
