@@ -97,15 +97,6 @@ def test_ssh_keygen_itself_keeps_to_the_time_in_utc(ada: Key, signature: str, mo
                 check(signature, ada.line("ada", options))
 
 
-def test_an_hour_that_the_machines_zone_leaves_out_is_an_hour(
-    ada: Key, signature: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In this zone the clock goes from 02:00 to 03:00 that night; read there, 02:50 would come after 03:10."""
-    monkeypatch.setenv("TZ", "PST8PDT,M3.2.0,M11.1.0")
-    at = datetime(2026, 3, 8, 2, 50, tzinfo=UTC)
-    check(signature, ada.line("ada", 'valid-before="202603080310"'), at=at)
-
-
 def test_a_file_of_signers_that_cannot_be_taken_admits_nobody(ada: Key, signature: str) -> None:
     with pytest.raises(BadSigners, match="names nobody"):
         check(signature, ada.line("*"))
