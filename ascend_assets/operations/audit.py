@@ -11,7 +11,7 @@ from pathlib import Path
 from ascend_assets.gates.approval_rules import Verifier
 from ascend_assets.operations import checkpoint, policy_audit
 from ascend_assets.operations.checkpoint import Believed, End
-from ascend_assets.operations.policy_audit import Archive, PolicyWalk
+from ascend_assets.operations.policy_audit import Archive, PolicyWalk, Remembering
 from ascend_assets.stage import Tools
 from resources import ssh_signatures
 from resources.registry import audit
@@ -47,7 +47,7 @@ def verify(
     """
     believed = checkpoint.read(*against) if against else None
     store = tools.blobs.store
-    archive = Archive(tools, Parts(store, deep=deep), verify_signature)
+    archive = Archive(tools, Parts(store, deep=deep), Remembering(verify_signature))
     there, strays = audit.ledgers(store)
     ends = {end.ledger: end for end in believed.checkpoint.heads} if believed else {}
     wanted = [

@@ -28,6 +28,27 @@ from resources.registry.stays import Record, record_of
 
 
 @dataclass
+class Remembering:
+    """A verifier that asks once about each signature and second: an approval is looked at when it is given and counted.
+
+    Periods of keys begin and end on whole seconds, so that a second has one answer.
+    """
+
+    ask: Verifier
+    _right: set[tuple[object, ...]] = field(default_factory=set)
+
+    def __call__(
+        self, message: bytes, signature: str, signers: str, *, principal: str, namespace: str, at: datetime
+    ) -> None:
+        """See `Verifier`."""
+        second = at.replace(microsecond=0)
+        key = (message, signature, signers, principal, namespace, second)
+        if key not in self._right:
+            self.ask(message, signature, signers, principal=principal, namespace=namespace, at=second)
+            self._right.add(key)
+
+
+@dataclass
 class Archive:
     """What the walks along a store's ledgers share: policies and histories, each read once."""
 
