@@ -31,9 +31,12 @@ _LONGEST = 1000
 _RESTORE = "restore it from a copy of the store"
 
 
-def check(tools: Tools, released: Released, environment: str) -> tuple[Requirement, ...]:
-    """Everything that must be right of a release that is, or was, live in an environment."""
-    return (*artefacts(tools, released), signatures(tools, released, environment))
+def check(tools: Tools, released: Released, environment: str, *, start: Entry | None = None) -> tuple[Requirement, ...]:
+    """Everything that must be right of a release that is, or was, live in an environment.
+
+    `start`: the entry from which its deployment is looked for, backwards; None: the ledger's end.
+    """
+    return (*artefacts(tools, released), signatures(tools, released, environment, start=start))
 
 
 def of_entry(tools: Tools, entry: Entry) -> tuple[Requirement, ...]:
@@ -42,7 +45,7 @@ def of_entry(tools: Tools, entry: Entry) -> tuple[Requirement, ...]:
         found = registered.find(tools.registry.store, entry.model, entry.version, digest=entry.release_digest)
     except (RegistryError, StoreError) as error:
         return (Requirement(name="manifest", met=False, why=str(error), remedy=_RESTORE),)
-    return check(tools, found, entry.environment)
+    return check(tools, found, entry.environment, start=entry)
 
 
 def artefacts(tools: Tools, released: Released) -> tuple[Requirement, ...]:
@@ -52,9 +55,9 @@ def artefacts(tools: Tools, released: Released) -> tuple[Requirement, ...]:
     return (manifest, _present(tools, released), content, _loads(tools, released, right))
 
 
-def signatures(tools: Tools, released: Released, environment: str) -> Requirement:
+def signatures(tools: Tools, released: Released, environment: str, *, start: Entry | None = None) -> Requirement:
     """Were the signatures of its deployment valid, by the policy of that time?"""
-    found = deployment(tools, released, environment)
+    found = deployment(tools, released, environment, start=start)
     if found is None:
         why = f"{released.version} was never deployed in {environment}"
         return Requirement(name=approvals.NAME, met=False, why=why, remedy="promote it")
@@ -90,11 +93,13 @@ def signed(policy: Environment, released: Released, present: Present, now: datet
         return ApprovalsJudged(unknown)
 
 
-def deployment(tools: Tools, released: Released, environment: str) -> tuple[Entry, Present] | None:
+def deployment(
+    tools: Tools, released: Released, environment: str, *, start: Entry | None = None
+) -> tuple[Entry, Present] | None:
     """The entry that last deployed a release, other than by a rollback, and the environment right before it."""
     deployed: Entry | None = None
     since: list[Entry] = []
-    for entry in tools.ledger.backwards(environment, released.name):
+    for entry in tools.ledger.backwards(environment, released.name, start=start):
         if deployed is None:
             deployed = entry if _deploys(entry, released.digest) else None
         elif entry.kind in MOVES:

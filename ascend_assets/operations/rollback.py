@@ -65,25 +65,29 @@ def rollback(
     return entry
 
 
-def choices(tools: Tools, *, name: str, environment: str) -> Iterator[Stay]:
+def choices(tools: Tools, present: Present) -> Iterator[Stay]:
     """What one can return to, newest first, read as far as it is asked for. Raises `LedgerBroken`."""
-    return others(tools.ledger.backwards(tools.environments.get(environment).name, name))
+    return others(_backwards(tools, present))
+
+
+def _backwards(tools: Tools, present: Present) -> Iterator[Entry]:
+    return tools.ledger.backwards(present.environment, present.model, start=present.head)
 
 
 def _target(tools: Tools, present: Present, version: str) -> Stay:
     name, environment = present.model, present.environment
     if not version:
-        found = next(choices(tools, name=name, environment=environment), None)
+        found = next(choices(tools, present), None)
         if found is None:
             raise RollbackRefused(
                 f"{name} has nothing in {environment} to return to: no other release was live there that was not left "
                 f"by a rollback. Name one all the same with --version, or promote one"
             )
         return found
-    for stay in stays(tools.ledger.backwards(environment, name)):
+    for stay in stays(_backwards(tools, present)):
         if stay.entry.version == version:
             return stay
-    known = [stay.entry.version for stay in islice(choices(tools, name=name, environment=environment), _NAMED)]
+    known = [stay.entry.version for stay in islice(choices(tools, present), _NAMED)]
     raise RollbackRefused(
         f"{name} {version} was never live in {environment}, so that nobody knows whether it works there: "
         + (f"return to {' or '.join(known)}, or promote it" if known else "promote it")
@@ -124,7 +128,7 @@ def _refused(tools: Tools, present: Present, target: Stay, unmet: tuple[Requirem
 
 
 def _older(tools: Tools, present: Present, target: Stay) -> str:
-    for stay in choices(tools, name=present.model, environment=present.environment):
+    for stay in choices(tools, present):
         if stay.entry.sequence < target.entry.sequence and stay.entry.release_digest != target.entry.release_digest:
             return stay.entry.version
     return ""

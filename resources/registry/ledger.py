@@ -250,13 +250,17 @@ class Ledger:
         """The entry that made the present release live. Raises `LedgerBroken`."""
         return self.present(environment, model).live
 
-    def backwards(self, environment: str, model: str) -> Iterator[Entry]:
+    def backwards(self, environment: str, model: str, *, start: Entry | None = None) -> Iterator[Entry]:
         """Entries, newest first, each named by the one after it. Reads no further than it is asked to.
 
+        `start`: an entry of this ledger that was read before: begin there, without looking for the end anew.
         Raises `LedgerBroken`.
         """
-        after: Entry | None = None
-        for sequence in range(max(self._sequences(environment, model), default=0), 0, -1):
+        after = start
+        if start is not None:
+            yield start
+        last = start.sequence - 1 if start else max(self._sequences(environment, model), default=0)
+        for sequence in range(last, 0, -1):
             entry = self._read(environment, model, sequence)
             if after is not None:
                 _check_link(entry, after)

@@ -246,6 +246,10 @@ def test_reading_backwards_reads_no_more_than_it_is_asked_for(
     rewrite(store, key(1), b"damaged")
     assert next(ledger.backwards("dev", "digits")) == last
     assert ledger.present("dev", "digits").live == last
+    second = ledger._read("dev", "digits", 2)
+    assert next(ledger.backwards("dev", "digits", start=second)) == second
+    with pytest.raises(LedgerBroken, match="00000001"):
+        list(ledger.backwards("dev", "digits", start=second))
 
 
 def test_what_follows_the_present_can_be_appended(ledger: Ledger, released: Release) -> None:
