@@ -10,6 +10,7 @@ from registry_samples import append, entry
 
 from ascend_assets.environments import Environment, Environments
 from ascend_assets.operations import health
+from resources import ssh_signatures
 from resources.registry import released
 from resources.registry.admissions import Requirement
 from resources.registry.ledger import Entry
@@ -148,6 +149,6 @@ def test_where_no_signature_can_be_verified_nothing_is_healthy(signed: World, mo
     def missing(*_: object, **__: object) -> None:
         raise SshKeygenUnfit("there is no ssh-keygen here")
 
-    monkeypatch.setattr(health.ssh_signatures, "verify", missing)
+    monkeypatch.setattr(ssh_signatures, "verify", missing)
     assert unmet(signed, live) == ["approvals"]
     assert "nobody could look: there is no ssh-keygen here" in of(signed)["approvals"].why

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from moving import Device, World, report, world
@@ -236,7 +237,7 @@ def test_a_machine_that_cannot_load_it_is_told_which_can(world: World) -> None:
 
 def test_a_release_of_the_first_layout_cannot_be_judged(world: World) -> None:
     made = world.publish(0)
-    unknown = {"authors": (), "definition": None, "evidence": {}, "evaluation": None}
+    unknown: dict[str, Any] = {"authors": (), "definition": None, "evidence": {}, "evaluation": None}
     old = made.model_copy(update={"version": "1.5.0", "schema_version": 1} | unknown)
     world.tools.registry.publish(old)
     with pytest.raises(NotAdmitted, match="before manifests named their evidence: release it again"):

@@ -10,11 +10,13 @@ from races import dies_at_call
 from registry_samples import append, entry
 
 from ascend_assets.environments import NoSuchEnvironment
-from ascend_assets.operations import rollback
+from ascend_assets.operations import health
 from ascend_assets.operations.rollback import RollbackRefused
+from ascend_assets.stage import Tools
 from resources.home import PROJECT
 from resources.registry import audit
-from resources.registry.ledger import Kind, LedgerMoved
+from resources.registry.admissions import Requirement
+from resources.registry.ledger import Entry, Kind, LedgerMoved
 from resources.registry.releases import Release, release_key
 
 __all__ = ["world"]
@@ -150,15 +152,15 @@ def test_what_does_not_load_any_more_is_refused(world: World) -> None:
 
 def test_who_decided_on_an_older_present_is_told_that_he_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     three(world)
-    look = rollback.health.of_entry
+    look = health.of_entry
 
-    def meanwhile(tools: object, looked_at: object) -> object:
+    def meanwhile(tools: Tools, looked_at: Entry) -> tuple[Requirement, ...]:
         monkeypatch.undo()
         world.live(3)
-        return look(tools, looked_at)  # type: ignore[arg-type]
+        return look(tools, looked_at)
 
     world.promote(2)
-    monkeypatch.setattr(rollback.health, "of_entry", meanwhile)
+    monkeypatch.setattr(health, "of_entry", meanwhile)
     with pytest.raises(LedgerMoved, match=r"won: entry 4 .*1\.3\.0"):
         world.roll_back()
 

@@ -340,8 +340,9 @@ def test_an_entry_holds_what_its_kind_needs(released: Release, field: dict[str, 
 def test_an_entry_says_what_was_signed(released: Release, field: str, value: str) -> None:
     signed = approval(released)
     assert entry(None, released, kind="approve", approval=signed).approval == signed
+    fields: dict[str, Any] = {"kind": "approve", "approval": signed, field: value}
     with pytest.raises(ValidationError, match=field):
-        entry(None, released, **{"kind": "approve", "approval": signed, field: value})
+        entry(None, released, **fields)
 
 
 @pytest.mark.parametrize(
