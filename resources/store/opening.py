@@ -4,6 +4,7 @@ Here belongs the choice between stores. Not here: the stores, or which address i
 """
 
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,15 @@ def open_store(address: str) -> BlobStore:
     if "://" in address:
         raise BadSetting(f"{address[:200]!r} is no store that there is: ASCEND_STORE is s3://bucket/prefix or a folder")
     return FolderStore(Path(address))
+
+
+def watch(store: BlobStore, say: Callable[[str], None]) -> None:
+    """Let a store say how far its long uploads are. A folder has none."""
+    from resources.store.s3 import S3Store
+    from resources.store.s3_upload import saying
+
+    if isinstance(store, S3Store):
+        store.progress = saying(say)
 
 
 @cache

@@ -20,6 +20,22 @@ Progress = Callable[[str, int, int], None]
 """Told a blob's key, how many bytes the server has, and how many there are."""
 
 _MAX_PARTS = 10_000
+_MIB = 1024 * 1024
+
+
+def saying(say: Callable[[str], None]) -> Progress:
+    """Progress in sentences, one for each tenth of a blob."""
+    told: dict[str, int] = {}
+
+    def progress(key: str, done: int, size: int) -> None:
+        tenth = done * 10 // size
+        if tenth > told.get(key, -1):
+            told[key] = tenth
+            say(f"{key[: key.rfind('/') + 13]}...: {done // _MIB:,} of {size // _MIB:,} MiB sent")
+        if done == size:
+            told.pop(key, None)
+
+    return progress
 
 
 class ContentChanged(StoreError):

@@ -12,10 +12,11 @@ from s3_proxy import Answer, CutRequest, LoseResponse, Request, S3Proxy
 from s3_server import MIN_PART, client, s3_store
 
 from resources.digests import sha256_bytes
-from resources.store.blobs import Blobs
+from resources.store.blobs import Blobs, FolderStore
 from resources.store.objects import StoreError, StoreUnreachable, blob_key
+from resources.store.opening import watch
 from resources.store.s3 import S3Store
-from resources.store.s3_upload import part_length
+from resources.store.s3_upload import part_length, saying
 
 CONTENT = os.urandom(1024) * (5 * 4 * 1024 + 100)
 """Four parts and a bit."""
@@ -70,6 +71,29 @@ def test_progress_is_told_until_all_is_there(store: S3Store, source: Path) -> No
     assert done == sorted(done)
     assert len(done) == PARTS
     assert told[-1] == (KEY, len(CONTENT), len(CONTENT))
+
+
+def test_a_person_is_told_each_tenth(store: S3Store, source: Path) -> None:
+    said: list[str] = []
+    watch(store, said.append)
+    store.put_if_absent(KEY, source)
+    assert said[-1] == f"{KEY[:25]}...: 20 of 20 MiB sent"
+    assert len(said) == PARTS
+
+
+def test_a_blob_of_many_parts_is_told_in_ten_steps() -> None:
+    said: list[str] = []
+    progress = saying(said.append)
+    for part in range(1, 1001):
+        progress(KEY, part * MIN_PART, 1000 * MIN_PART)
+    assert len(said) == 11
+    assert said[1].endswith("500 of 5,000 MiB sent")
+
+
+def test_a_folder_has_nothing_to_tell(tmp_path: Path) -> None:
+    folder = FolderStore(tmp_path)
+    watch(folder, pytest.fail)
+    assert folder.put_if_absent(KEY, CONTENT)
 
 
 @pytest.mark.parametrize(
