@@ -80,10 +80,11 @@ def promote(
     `CorruptRelease`, `NoSuchEnvironment`, `LedgerMoved` where somebody was faster, `LedgerBroken`, `ClockBehind`.
     """
     found = _find(tools, name, version or default_version(tools, name, environment))
-    live = tools.ledger.live(tools.environments.get(environment).name, name)
-    if live is not None and live.release_digest == found.digest:
-        return live
-    decided = _decide(tools, found, environment, actor=actor, reason=reason)
+    policy = tools.environments.get(environment)
+    present = tools.ledger.present(policy.name, name)
+    if present.live is not None and present.live.release_digest == found.digest:
+        return present.live
+    decided = _decide(tools, found, policy, present, actor=actor, reason=reason)
     if decided.unmet:
         raise NotAdmitted(name, found.version, environment, decided.unmet)
     return decided.entry() if dry_run else make(tools, decided)
@@ -92,7 +93,8 @@ def promote(
 def plan(tools: Tools, *, name: str, environment: str, version: str = "", actor: str, reason: str) -> Plan:
     """Decide on a promotion, and write nothing. Raises as `promote` does, but for `NotAdmitted` and `LedgerMoved`."""
     found = _find(tools, name, version or default_version(tools, name, environment))
-    return _decide(tools, found, environment, actor=actor, reason=reason)
+    policy = tools.environments.get(environment)
+    return _decide(tools, found, policy, tools.ledger.present(policy.name, name), actor=actor, reason=reason)
 
 
 def make(tools: Tools, decided: Plan) -> Entry:
@@ -119,9 +121,7 @@ def _find(tools: Tools, name: str, version: str) -> Released:
     return registered.find(tools.registry.store, name, version)
 
 
-def _decide(tools: Tools, found: Released, environment: str, *, actor: str, reason: str) -> Plan:
-    policy = tools.environments.get(environment)
-    present = tools.ledger.present(policy.name, found.name)
+def _decide(tools: Tools, found: Released, policy: Environment, present: Present, *, actor: str, reason: str) -> Plan:
     now = tools.now()
     signed = health.signed(policy, found, present, now)
     tested = result.newest(tools, policy, present, found.digest)
