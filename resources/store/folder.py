@@ -127,12 +127,12 @@ class FolderStore:
         with _named(path):
             return BLOBS + sha256_file(path) == key
 
-    def list(self, prefix: str = "") -> Iterator[str]:
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
         """See `Store`. A file whose name is no key is passed over."""
         folder, _, start = prefix.rpartition("/")
         base = self._path(folder) if folder else self.root
         with _named(base):
-            yield from _walk(base, f"{folder}/" if folder else "", start)
+            yield from (key for key in _walk(base, f"{folder}/" if folder else "", start) if key > after)
 
     def delete_unreferenced(self, keep: Collection[str], older_than: timedelta) -> tuple[str, ...]:
         """See `Store`. Also sweeps away what killed writers left."""

@@ -100,8 +100,8 @@ class Store(Protocol):
         """Make a blob young, so that no deletion takes it as old. False where there is no such object."""
         ...
 
-    def list(self, prefix: str = "") -> Iterator[str]:
-        """Every key that begins with `prefix`, sorted."""
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
+        """Every key that begins with `prefix` and comes after `after`, sorted."""
         ...
 
     def delete_unreferenced(self, keep: Collection[str], older_than: timedelta) -> tuple[str, ...]:

@@ -122,12 +122,12 @@ class S3Store:
         with self.open(key) as stream:
             return self._cache.keep(key, stream)
 
-    def list(self, prefix: str = "") -> Iterator[str]:
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
         """See `Store`. An object whose name is no key is passed over."""
         folder = prefix.rpartition("/")[0]
         if folder:
             check_key(folder)
-        for found in self._bucket.list(prefix):
+        for found in self._bucket.list(prefix, after):
             if all(map(is_segment, found.name.split("/"))):
                 yield found.name
 

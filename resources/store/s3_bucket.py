@@ -147,10 +147,13 @@ class Bucket:
         with self.told(name):
             self.client.delete_object(**self.place(name))
 
-    def list(self, prefix: str) -> Iterator[Facts]:
-        """Every object whose name begins so, sorted by name. Raises `StoreUnfit` where a server does not sort."""
-        last, empty = "", 0
-        token: dict[str, str] = {}
+    def list(self, prefix: str, after: str = "") -> Iterator[Facts]:
+        """Every object whose name begins so and comes after `after`, sorted by name.
+
+        Raises `StoreUnfit` where a server does not sort.
+        """
+        last, empty = after, 0
+        token = {"StartAfter": self.address.prefix + after} if after else {}
         while True:
             with self.told(prefix):
                 page = self.client.list_objects_v2(

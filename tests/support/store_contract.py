@@ -114,6 +114,11 @@ class StoreContract:
         assert list(store.list("a/")) == ["a/1", "a/10", "a/2", "a/b/c"]
         assert list(store.list("a/1")) == ["a/1", "a/10"]
         assert list(store.list("a")) == put[:-1]
+        assert list(store.list("a/", after="a/10")) == ["a/2", "a/b/c"]
+        assert list(store.list("a/", after="a/11")) == ["a/2", "a/b/c"]
+        assert list(store.list("a/", after="b")) == []
+        assert list(store.list("a/", after="a")) == list(store.list("a/"))
+        assert list(store.list(after="a/b/c")) == ["a0", "b"]
         with pytest.raises(InvalidKey):
             list(store.list("../"))
 
