@@ -1,7 +1,7 @@
 """What an environment demands of a release: evidence, limits, signatures, time. `environments.yaml` says it.
 
-Here belong the policy's types, reading it, and the policy in force. Not here: whether a release meets it (`gates/`), a
-model's own limits (`defs.yaml`), or what is deployed (the ledger).
+Here belong the policy's types and the policy in force. Not here: reading it (`policy_file.py`), whether a release meets
+it (`gates/`), a model's own limits (`defs.yaml`), or what is deployed (the ledger).
 """
 
 import os
@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
 from resources.ascend.toolchain import Origin
@@ -125,22 +124,13 @@ def location() -> Path:
 
 
 def in_force() -> Environments:
-    """The policy in force, read once in a process."""
+    """The policy in force, read once in a process. Raises `policy_file.BadPolicy`."""
     return _read_once(location())
-
-
-def read(path: Path) -> Environments:
-    """Read a policy."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    found = []
-    for item in document["environments"]:
-        signers = item.get("approvals", {}).get("signers")
-        if signers:
-            item["approvals"]["signers"] = (path.parent / signers).read_text(encoding="utf-8")
-        found.append(Environment.model_validate(item))
-    return Environments(tuple(found))
 
 
 @cache
 def _read_once(path: Path) -> Environments:
-    return read(path)
+    # The reader knows the criteria, whose limits are an environment's.
+    from ascend_assets import policy_file
+
+    return policy_file.read(path)

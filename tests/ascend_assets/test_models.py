@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ascend_assets import models
+from ascend_assets.yaml_file import MAX_YAML_BYTES, Problem
 
 GOOD = """\
 type: ascend_assets.component.AscendModel
@@ -28,7 +29,7 @@ def written(tmp_path: Path, text: str, name: str = "tiny") -> Path:
     return folder
 
 
-def refused(tmp_path: Path, text: str) -> list[models.Problem]:
+def refused(tmp_path: Path, text: str) -> list[Problem]:
     with pytest.raises(models.BadModel) as caught:
         models.load(written(tmp_path, text))
     return list(caught.value.problems)
@@ -99,6 +100,8 @@ def test_a_wrong_file_names_line_field_and_what_is_allowed(
         ("a: &x [1]\nb: *x\n", "aliases"),
         ("x: " + "[" * 5000, "not valid YAML"),
         ("type: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+        ("type: a\ntype: b\n", "stands in line 1 already"),
+        ("a: 1\n---\nb: 1\n", "not valid YAML"),
     ],
 )
 def test_what_is_no_model_file_is_one_problem(tmp_path: Path, text: str, says: str) -> None:
@@ -108,7 +111,7 @@ def test_what_is_no_model_file_is_one_problem(tmp_path: Path, text: str, says: s
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
-    assert "settings, not data" in refused(tmp_path, "# " + "x" * models.MAX_YAML_BYTES)[0].message
+    assert "settings, not data" in refused(tmp_path, "# " + "x" * MAX_YAML_BYTES)[0].message
 
 
 def test_a_file_that_is_not_text_is_a_problem(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import registry_samples
-from governed import MODEL, World, copy_of, make_world
+from governed import MODEL, POLICY, World, copy_of, make_world
 from keys import make_key
 
-from ascend_assets import environments
+from ascend_assets import environments, policy_file
 from ascend_assets.operations import audit, checkpoint
 from ascend_assets.operations.audit import NothingToAudit
 from ascend_assets.operations.checkpoint import BadCheckpoint
@@ -214,6 +214,28 @@ def test_a_deployment_that_was_never_live_before_it(history: World) -> None:
     assert "came_from" in why
 
 
+@pytest.mark.parametrize(
+    ("demand", "why"),
+    [
+        ("soak_hours: 5", r"soak: live in dev for 0.0 h; staging wants 5 h"),
+        ("required_checks: [rollout_result]", "rollout_result: no canary or A/B test of 1.0.0 was recorded"),
+        ("hardware: {soc_versions: [Ascend910B]}", "hardware: "),
+        ("limits: {cosine_similarity: 0.9999999}", "the policy of its time was not met: verdicts"),
+    ],
+)
+def test_a_deployment_that_does_not_meet_a_demand_of_its_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demand: str, why: str
+) -> None:
+    world = make_world(tmp_path, monkeypatch, POLICY.replace("    approvals", f"    {demand}\n    approvals"))
+    world.publish()
+    world.deploy(0)
+    world.approve(0)
+    world.forge(0)
+    where, said = fault_of(world)
+    assert where == key(2)
+    assert why in said
+
+
 def test_an_admission_that_was_refused(history: World) -> None:
     history.publish(2)
     history.forge(2, met=False)
@@ -392,7 +414,7 @@ def test_the_policy_of_the_time_is_what_counts(history: World) -> None:
     stricter = Path(environments.location()).parent / "stricter.yaml"
     text = environments.location().read_text()
     stricter.write_text(text.replace("    approvals", "    soak_hours: 5\n    approvals"))
-    now = environments.read(stricter)
+    now = policy_file.read(stricter)
     assert now.get("staging").digest != history.tools.environments.get("staging").digest
     found = verified(replace(history, tools=replace(history.tools, environments=now)))
     assert found
