@@ -6,9 +6,11 @@ are (`audit.py`). The verdicts of a move are taken from its admission: what they
 only checked that they are about this release, keep their own limits and rest on evidence that counts.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from pydantic import ValidationError
 
@@ -25,6 +27,9 @@ from resources.registry.audit import Parts, key_of
 from resources.registry.ledger import CLOCK_TOLERANCE, MOVES, SIGNED, Entry, Kind, Ledger, LedgerBroken, Present
 from resources.registry.released import Released
 from resources.registry.stays import Record, record_of
+
+_CLOCKS = timedelta(days=1)
+"""By how much the clocks of who released and who deployed may differ."""
 
 
 @dataclass
@@ -77,12 +82,18 @@ class Archive:
             raise LedgerBroken(key_of(entry), f"its policy is that of {found.name}")
         return found
 
-    def newest_first(self, environment: str, model: str) -> tuple[Entry, ...]:
+    @cached_property
+    def ledgers(self) -> tuple[tuple[str, str], ...]:
+        """Every ledger of the store."""
+        return audit.ledgers(self.tools.blobs.store)[0]
+
+    def newest_first(self, environment: str, model: str, until: datetime) -> Iterator[Entry]:
         """Another ledger's entries, as far as they can be believed: its own walk tells what is wrong with it."""
         place = (environment, model)
         if place not in self._histories:
-            self._histories[place] = tuple(_believable(self.tools.ledger, environment, model))[::-1]
-        return self._histories[place]
+            self._histories[place] = tuple(_believable(self.tools.ledger, environment, model))
+        entries = self._histories[place]
+        return (entries[i] for i in range(bisect_right(entries, until, key=lambda e: e.at) - 1, -1, -1))
 
 
 @dataclass
@@ -149,7 +160,7 @@ class PolicyWalk:
 
     def _move(self, entry: Entry, policy: Environment) -> None:
         self.policies.setdefault(entry.policy_digest, []).append(entry.sequence)
-        decided = audit.admission(self.archive.tools.blobs.store, entry)
+        decided = self.archive.parts.admission(entry)
         live = self._live.digest if self._live else None
         if decided.live != live:
             raise LedgerBroken(key_of(entry), "its admission was given when something else was live")
@@ -217,9 +228,8 @@ class PolicyWalk:
         """Where the release was before. The order of environments may have changed since: any other one will do."""
         if not policy.soak_hours and all(r.name != "came_from" for r in decided.requirements):
             return None
-        ledgers, _ = audit.ledgers(self.archive.tools.blobs.store)
         best: tuple[Environment, Record] | None = None
-        for environment, model in ledgers:
+        for environment, model in self.archive.ledgers:
             if model == entry.model and environment != entry.environment:
                 for record in self._stays(environment, entry, found, decided.at, policy.soak_hours):
                     if best is None or _rank(record) > _rank(best[1]):
@@ -230,15 +240,13 @@ class PolicyWalk:
         self, environment: str, entry: Entry, found: Released, at: datetime, soak_hours: float
     ) -> Iterator[Record]:
         """The release's time there, as whoever decided may have seen it: clocks of machines differ a little."""
-        entries = self.archive.newest_first(environment, entry.model)
         for moment in (at, at - CLOCK_TOLERANCE):
-            until = (e for e in entries if e.at <= moment)
             yield record_of(
-                until,
+                self.archive.newest_first(environment, entry.model, moment),
                 found.digest,
                 at,
                 enough=timedelta(hours=soak_hours),
-                not_before=datetime.min.replace(tzinfo=at.tzinfo),
+                not_before=found.manifest.created_at - _CLOCKS,
             )
 
 

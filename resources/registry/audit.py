@@ -56,14 +56,21 @@ class Parts:
     deep: bool = False
     _releases: dict[tuple[str, str, str], Released] = field(default_factory=dict)
     _hashed: set[str] = field(default_factory=set)
+    _admission: tuple[str, Admission] | None = None
 
     def check(self, entry: Entry) -> None:
         """Whether what an entry names is there and is about what the entry says. Raises `LedgerBroken`."""
         self.released(entry)
         if entry.kind in MOVES and entry.admission:
-            _check_admission(entry, admission(self.store, entry))
+            _check_admission(entry, self.admission(entry))
         if entry.result:
             blob(self.store, entry, entry.result, "report")
+
+    def admission(self, entry: Entry) -> Admission:
+        """See `admission`. The last one is remembered: whoever checks the entry further asks again."""
+        if self._admission is None or self._admission[0] != entry.admission:
+            self._admission = (entry.admission or "", admission(self.store, entry))
+        return self._admission[1]
 
     def released(self, entry: Entry) -> Released:
         """The release or bundle that an entry is about, with all its files. Raises `LedgerBroken`."""
