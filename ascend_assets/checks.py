@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 
 from ascend_assets import history
-from ascend_assets.environments import DEV, ENVIRONMENT_NAMES
+from ascend_assets.environments import in_force
 from ascend_assets.gates import baseline, conversion, lint, performance, precision, release
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.gates.verdict import Verdict
@@ -99,9 +99,7 @@ def _specs(spec: ModelSpec, stage: Stage) -> list[dg.AssetCheckSpec]:
             asset=list(stage.asset),
             blocking=True,
             description=f"{CRITERIA[name].meaning} Default limit: {CRITERIA[name].source}",
-            metadata={
-                f"limit {env}": _limit(CRITERIA[name].sense, spec.limits(name)[env]) for env in ENVIRONMENT_NAMES
-            },
+            metadata={f"limit {env}": _limit(CRITERIA[name].sense, spec.limits(name)[env]) for env in in_force().names},
         )
         for name in ON_STAGE[stage.name]
     ]
@@ -121,7 +119,7 @@ def result(verdict: Verdict, asset: AssetKey, candidate: str) -> dg.AssetCheckRe
         passed=verdict.passed,
         asset_key=list(asset),
         check_name=verdict.criterion,
-        severity=dg.AssetCheckSeverity.WARN if DEV.name in verdict.admits else dg.AssetCheckSeverity.ERROR,
+        severity=dg.AssetCheckSeverity.WARN if in_force().first.name in verdict.admits else dg.AssetCheckSeverity.ERROR,
         description=verdict.why,
         metadata=_entries(verdict, candidate),
     )
@@ -129,7 +127,7 @@ def result(verdict: Verdict, asset: AssetKey, candidate: str) -> dg.AssetCheckRe
 
 def _entries(verdict: Verdict, candidate: str) -> Mapping[str, str | float]:
     value: dict[str, str | float] = {"value": verdict.value} if verdict.value is not None else {"value": "not judged"}
-    limits = {f"limit {env}": _limit(verdict.sense, verdict.limits[env]) for env in ENVIRONMENT_NAMES}
+    limits = {f"limit {env}": _limit(verdict.sense, verdict.limits[env]) for env in in_force().names}
     return {
         **value,
         **({"unit": verdict.unit} if verdict.unit else {}),

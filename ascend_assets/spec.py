@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from ascend_assets.environments import ENVIRONMENT_NAMES
+from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
 from resources.ascend.options import CompileOptions, Dim, MixList, Positive, PrecisionMode, PrecisionModeV2
 
@@ -146,10 +146,10 @@ class ModelSpec(Strict):
             if not CRITERIA[name].negotiable:
                 raise ValueError(f"{name}: a model cannot change this limit; allowed: {', '.join(_negotiable())}")
             if isinstance(limits, dict):
-                unknown = set(limits) - set(ENVIRONMENT_NAMES)
+                unknown = set(limits) - set(in_force().names)
                 if unknown:
                     raise ValueError(
-                        f"{name}: {sorted(unknown)} is no environment; allowed: {', '.join(ENVIRONMENT_NAMES)}"
+                        f"{name}: {sorted(unknown)} is no environment; allowed: {', '.join(in_force().names)}"
                     )
             _tightens(name, _limits(gates, name))
         return gates
@@ -181,11 +181,11 @@ def _negotiable() -> list[str]:
 def _limits(gates: Gates, criterion: str) -> dict[str, float]:
     own = gates.get(criterion, {})
     if not isinstance(own, dict):
-        own = dict.fromkeys(ENVIRONMENT_NAMES, own)
+        own = dict.fromkeys(in_force().names, own)
     return {**CRITERIA[criterion].defaults, **own}
 
 
 def _tightens(criterion: str, limits: dict[str, float]) -> None:
-    bounds = [limits[name] for name in ENVIRONMENT_NAMES]
+    bounds = [limits[name] for name in in_force().names]
     if bounds != sorted(bounds, reverse=CRITERIA[criterion].sense == "<="):
         raise ValueError(f"{criterion}: limits must tighten from dev to prod, but are {limits}")

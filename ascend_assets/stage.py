@@ -9,10 +9,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ascend_assets.environments import Environments, in_force
 from ascend_assets.records import Record
 from resources.ascend.toolchain import Toolchain
 from resources.digests import canonical_json, sha256_bytes
@@ -39,6 +41,8 @@ class Tools:
     lock: str = ""
     """Sha256 of the lock file of the pipeline's own dependencies; empty where there is none."""
     say: Callable[[str], None] = field(default=lambda _: None)
+    environments: Environments = field(default_factory=in_force)
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

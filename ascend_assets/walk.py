@@ -6,7 +6,7 @@ Here belongs which stage takes what. Not here: what a stage does (`assets/`), or
 from functools import partial
 
 from ascend_assets.assets import benchmark, deployment, dossier, lint, om, onnx, precision, release, source
-from ascend_assets.environments import DEV
+from ascend_assets.environments import in_force
 from ascend_assets.spec import ModelSpec, Target
 from ascend_assets.stage import AssetKey, Stage
 
@@ -110,11 +110,11 @@ def _last(spec: ModelSpec, before: tuple[Stage, ...]) -> tuple[Stage, ...]:
             reusable=False,
         ),
         Stage(
-            asset=key_of(spec, "deployment", DEV.name),
-            make=partial(deployment.make, environment=DEV.name),
+            asset=key_of(spec, "deployment", in_force().first.name),
+            make=partial(deployment.make, environment=in_force().first.name),
             inputs={"release": release_key},
             options={},
-            description=f"What the ledger of {DEV.name} says is deployed there.",
+            description=f"What the ledger of {in_force().first.name} says is deployed there.",
             kinds=frozenset({"json"}),
             reusable=False,
         ),

@@ -11,7 +11,7 @@ import click
 from ascend_assets import models
 from ascend_assets.cli.console import Unusable, print_json, say, table
 from ascend_assets.cli.verdicts import verdict_table
-from ascend_assets.environments import ENVIRONMENT_NAMES
+from ascend_assets.environments import in_force
 from ascend_assets.gates.verdict import Verdict
 from resources.home import home
 from resources.registry.ledger import Ledger
@@ -29,12 +29,12 @@ def model() -> None:
 
 @model.command("list")
 @click.argument("name", metavar="MODEL")
-@click.option("--env", "environment", type=click.Choice(ENVIRONMENT_NAMES), help="Only what was deployed there.")
+@click.option("--env", "environment", type=click.Choice(in_force().names), help="Only what was deployed there.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def list_releases(name: str, environment: str | None, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
     """List the releases of MODEL, newest first, and where each is live."""
     registry, ledger = _stores()
-    live = {env: entry.version for env in ENVIRONMENT_NAMES if (entry := ledger.current(env, name))}
+    live = {env: entry.version for env in in_force().names if (entry := ledger.live(env, name))}
     releases = list(reversed(registry.releases(name)))
     if environment:
         deployed = {entry.version for entry in ledger.history(environment, name)}
@@ -74,7 +74,7 @@ def show(release: str, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    live = [env for env in ENVIRONMENT_NAMES if (e := ledger.current(env, name)) and e.release_digest == found.digest]
+    live = [env for env in in_force().names if (e := ledger.live(env, name)) and e.release_digest == found.digest]
     say(f"{found.model} {found.version}   live in: {', '.join(live) or 'no environment'}")
     for label, text in _facts(found):
         say(f"  {label:12} {text}")

@@ -12,7 +12,7 @@ from dagster import DagsterInstance
 from ascend_assets import checks, history, models
 from ascend_assets.cli import session
 from ascend_assets.cli.console import Unusable
-from ascend_assets.environments import ENVIRONMENT_NAMES
+from ascend_assets.environments import in_force
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Stage
 from ascend_assets.walk import key_of, stages
@@ -38,7 +38,7 @@ def _bad(error: models.BadModel) -> dict[str, Any]:
 
 def _good(instance: DagsterInstance, spec: ModelSpec) -> dict[str, Any]:
     ledger = Warehouse().ledger()
-    live = {env: entry.version for env in ENVIRONMENT_NAMES if (entry := ledger.current(env, spec.name))}
+    live = {env: entry.version for env in in_force().names if (entry := ledger.live(env, spec.name))}
     source = history.latest(instance, key_of(spec, "source"))
     walk = [_stage(instance, spec, stage) for stage in stages(spec)]
     return {

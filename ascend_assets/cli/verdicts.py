@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ascend_assets.cli.console import clean, number, say, show, width
-from ascend_assets.environments import ENVIRONMENT_NAMES
+from ascend_assets.environments import in_force
 from ascend_assets.gates.verdict import Verdict, holds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_DEV = ENVIRONMENT_NAMES[0]
+_DEV = in_force().names[0]
 _STYLES = {"refused": "bold red", "open": "yellow", "pass": ""}
 _TARGET_COLUMNS, _FOR_LIMITS, _FOR_WHY = 13, 72, 92
 """Columns of a terminal that a target's name takes, and from which on there is room for limits and for sentences."""
@@ -93,7 +93,7 @@ def _columns(*, several: bool) -> tuple[str, ...]:
 
 
 def _admits(verdict: Verdict) -> str:
-    return "all" if set(ENVIRONMENT_NAMES) <= set(verdict.admits) else ", ".join(verdict.admits)
+    return "all" if set(in_force().names) <= set(verdict.admits) else ", ".join(verdict.admits)
 
 
 def _without_repeats(verdicts: Iterable[Verdict]) -> Iterator[tuple[Verdict, str]]:
@@ -112,7 +112,7 @@ def _without_repeats(verdicts: Iterable[Verdict]) -> Iterator[tuple[Verdict, str
 
 def _bounds(verdict: Verdict) -> str:
     """The limits, once where every environment has the same."""
-    values = [f"{verdict.limits[name]:g}" for name in ENVIRONMENT_NAMES]
+    values = [f"{verdict.limits[name]:g}" for name in in_force().names]
     return f"{verdict.sense} {values[0] if len(set(values)) == 1 else ' / '.join(values)}"
 
 
@@ -123,7 +123,7 @@ def say_beyond(verdicts: Sequence[Verdict]) -> None:
         if not verdict or verdict.value is None:
             continue
         value = verdict.value
-        beyond = [name for name in ENVIRONMENT_NAMES if not holds(value, verdict.sense, verdict.limits[name])]
+        beyond = [name for name in in_force().names if not holds(value, verdict.sense, verdict.limits[name])]
         if beyond:
             title = _title(verdict, several=several)
             say(f"beyond the limit of {' and '.join(beyond)}: {title} {number(value)}  ({_bounds(verdict)})")

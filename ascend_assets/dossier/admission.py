@@ -12,7 +12,7 @@ from typing import Literal
 
 from ascend_assets.dossier.content import Content
 from ascend_assets.dossier.text import listing, prose
-from ascend_assets.environments import ENVIRONMENT_NAMES, ENVIRONMENTS, Environment
+from ascend_assets.environments import Environment, in_force
 from ascend_assets.gates.verdict import Verdict, holds
 
 Standing = Literal["pass", "fail", "origin", "unjudged", "tolerated"]
@@ -39,7 +39,7 @@ def standing(verdict: Verdict, environment: Environment) -> Standing:
 
 def worst(verdict: Verdict) -> Standing:
     """A verdict's most serious standing in any environment."""
-    found = {standing(verdict, environment) for environment in ENVIRONMENTS}
+    found = {standing(verdict, environment) for environment in in_force().all}
     order: tuple[Standing, ...] = ("fail", "unjudged", "origin", "tolerated")
     return next((s for s in order if s in found), "pass")
 
@@ -77,7 +77,7 @@ class Statement:
 
 def admissions(content: Content) -> tuple[Admission, ...]:
     """The answer of every environment, in their order."""
-    return tuple(Admission(e.name, tuple(_reasons(content, e))) for e in ENVIRONMENTS)
+    return tuple(Admission(e.name, tuple(_reasons(content, e))) for e in in_force().all)
 
 
 def statements(answers: Sequence[Admission]) -> tuple[Statement, ...]:
@@ -100,7 +100,7 @@ def statements(answers: Sequence[Admission]) -> tuple[Statement, ...]:
 def _nowhere(groups: Sequence[tuple[tuple[Reason, ...], list[str]]]) -> Iterator[Statement]:
     """What keeps it out of the first environment keeps it out of all; later ones say only what they add."""
     first, names = groups[0]
-    en, zh = _clauses(first, names if len(groups) > 1 else list(ENVIRONMENT_NAMES))
+    en, zh = _clauses(first, names if len(groups) > 1 else list(in_force().names))
     yield Statement(False, f"Not admissible anywhere: {en}.", f"不可进入任何环境：{zh}。")
     known = {(reason.kind, name) for reason in first for name in reason.names or ("",)}
     for reasons, names in groups[1:]:

@@ -15,7 +15,7 @@ from ascend_assets.dossier.quantities import NOTHING
 from ascend_assets.dossier.text import clean
 from ascend_assets.dossier.views.head import banner
 from ascend_assets.dossier.views.verdicts import LEGEND, groups
-from ascend_assets.environments import ENVIRONMENT_NAMES, ENVIRONMENTS
+from ascend_assets.environments import in_force
 
 _SMALL = Size(520, 220, 60)
 _MARKS = {"pass": "✓", "fail": "✗", "origin": "◐", "unjudged": "?", "tolerated": NOTHING}
@@ -32,17 +32,17 @@ def summary_markdown(content: Content) -> str:
     ]
     if content.source.dirty:
         lines.append("**Built from uncommitted changes** 由未提交的改动构建\n")
-    environments = " | ".join(ENVIRONMENT_NAMES)
+    environments = " | ".join(in_force().names)
     lines += [
         f"| criterion | target | value | {environments} | why |",
-        f"|---|---|---:|{'---|' * len(ENVIRONMENT_NAMES)}---|",
+        f"|---|---|---:|{'---|' * len(in_force().names)}---|",
     ]
     for group in groups(content):
         for row in group.rows:
             cells = " | ".join(f"{_MARKS[cell.standing]} {cell.limit}" for cell in row.cells)
             names = f"| {escaped(row.criterion)} | {escaped(row.target or 'all')} | {escaped(row.value)} "
             lines.append(f"{names}| {cells} | {escaped(clean(row.why, _WHY))} |")
-    used = {standing(v, e) for v in content.verdicts for e in ENVIRONMENTS}
+    used = {standing(v, e) for v in content.verdicts for e in in_force().all}
     lines += ["", " · ".join(f"{_MARKS[s]} {LEGEND[s]}" for s in _MARKS if s in used)]
     return "\n".join(lines) + "\n"
 

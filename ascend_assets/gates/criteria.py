@@ -3,15 +3,9 @@
 Here belongs the table alone. Not here: how a value is found or judged.
 """
 
-from ascend_assets.environments import ENVIRONMENTS
 from ascend_assets.gates.verdict import Criterion
 
-
-def _same(limit: float) -> dict[str, float]:
-    return {e.name: limit for e in ENVIRONMENTS}
-
-
-_NONE = _same(0)
+_NONE = 0.0
 
 _LINT = (
     Criterion(
@@ -28,7 +22,7 @@ _LINT = (
         "opset",
         "Operator set of the default domain that the file declares. Above 18 see operators_registered.",
         "Project requirement: opset 11 or later. CANN's parsers register operators for opsets 8 to 18.",
-        _same(11),
+        11.0,
     ),
     Criterion(
         "operators_registered",
@@ -117,7 +111,7 @@ _PRECISION = (
         "",
         f"Cosine of the angle between the flattened tensors {_OF_OUTPUTS}.",
         f"{_MSIT} CANN's development guide calls less than 0.95 a problem.",
-        _same(0.99),
+        0.99,
     ),
     Criterion(
         "relative_euclidean_distance",
@@ -125,7 +119,7 @@ _PRECISION = (
         "",
         f"|x - y| / |y| in the Euclidean norm, {_OF_OUTPUTS}.",
         _MSIT,
-        _same(0.05),
+        0.05,
     ),
     Criterion(
         "kullback_leibler_divergence",
@@ -133,7 +127,7 @@ _PRECISION = (
         "nats",
         f"Divergence of the two tensors read as distributions after min-max scaling, {_OF_OUTPUTS}.",
         _MSIT,
-        _same(0.005),
+        0.005,
     ),
     Criterion(
         "root_mean_square_error",
@@ -142,7 +136,7 @@ _PRECISION = (
         f"Root of the mean squared difference, {_OF_OUTPUTS}. It grows with the output's scale: a model whose output "
         "is large or small gives its own limit.",
         _MSIT,
-        _same(1.0),
+        1.0,
     ),
     Criterion(
         "mean_relative_error",
@@ -152,7 +146,7 @@ _PRECISION = (
         "much as any other: where such elements carry no meaning (a heat map's background), give a limit in defs.yaml.",
         f"{_MSIT} It gates here too: a mean beyond 1 says that elements are off by their own size on average, which is "
         "rare by rounding alone, and when it fails the sentence says whether cosine and distance hold.",
-        _same(1.0),
+        1.0,
     ),
     Criterion(
         "non_finite_outputs",
@@ -189,7 +183,7 @@ _PRECISION = (
         "metric where higher is better (0.005 is half a percent point of top-1), the relative increase for an error. "
         "Not judged without evaluation data.",
         "Project requirement: top-1 drop of at most 0.5 % (76.5 % to 76.0 %); dev admits 1 %, as for YOLOv5s.",
-        {"dev": 0.01, "staging": 0.005, "prod": 0.005},
+        0.01,
     ),
 )
 
@@ -201,7 +195,7 @@ _PERFORMANCE = (
         "99th percentile of the time for one batch on one device. P50 and P90 stand in the sentence.",
         "Project requirement for YOLOv5s on an Atlas 300I Pro: P99 of at most 20 ms. A stand-in until the model's "
         "defs.yaml says what its users need.",
-        _same(20.0),
+        20.0,
     ),
     Criterion(
         "throughput",
@@ -209,7 +203,7 @@ _PERFORMANCE = (
         "samples/s",
         "Samples per second on one device at the target's batch.",
         "No requirement by default: the figure is shown and followed, and a model that needs one gives it.",
-        _same(0),
+        0.0,
     ),
     Criterion(
         "aicore_utilisation",
@@ -217,7 +211,7 @@ _PERFORMANCE = (
         "share",
         "Share of the wall time in which AI cores compute.",
         "Project requirement: at least 70 %. dev asks nothing; a model too small for that gives its own limit.",
-        {"dev": 0.0, "staging": 0.7, "prod": 0.7},
+        0.0,
     ),
     Criterion(
         "memory_fit",
@@ -225,7 +219,7 @@ _PERFORMANCE = (
         "share",
         "Weights, workspace and activations as a share of the memory of the SoC.",
         "A tenth is left to the runtime and to other processes.",
-        _same(0.9),
+        0.9,
     ),
     Criterion(
         "latency_regression",
@@ -234,7 +228,7 @@ _PERFORMANCE = (
         "P99 latency divided by that of the release now in the environment, for the same target. Each environment "
         "judges its own ratio; the value is the worst. Like is compared with like: same SoC, batch and origin.",
         "A tenth is more than repeated measurements of one build differ by.",
-        _same(1.1),
+        1.1,
     ),
 )
 
@@ -265,7 +259,7 @@ _RELEASE = (
         "trees",
         "1 when the candidate was built from files that no commit has, else 0.",
         "A candidate that nobody can check out again never leaves dev. A model cannot change this limit.",
-        {e.name: float(e.allows_dirty) for e in ENVIRONMENTS},
+        _NONE,
         negotiable=False,
     ),
 )

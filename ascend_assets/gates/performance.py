@@ -7,7 +7,7 @@ that it is compared with (`baseline.py`).
 import math
 from collections.abc import Mapping
 
-from ascend_assets.environments import ENVIRONMENT_NAMES
+from ascend_assets.environments import in_force
 from ascend_assets.gates.case import Case, Policy
 from ascend_assets.gates.verdict import Verdict, weakest
 from ascend_assets.gates.wording import counted, listing
@@ -81,7 +81,7 @@ def _memory(case: Case, profile: Profile) -> Verdict:
 def _regression(case: Case, profile: Profile, baselines: Mapping[str, Profile | None]) -> Verdict:
     ratios: dict[str, float] = {}
     found: list[str] = []
-    for environment in ENVIRONMENT_NAMES:
+    for environment in in_force().names:
         before = baselines.get(environment)
         obstacle = _incomparable(profile, before)
         if before is None or obstacle:

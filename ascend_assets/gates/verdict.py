@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ascend_assets.environments import ENVIRONMENTS, Environment, EvidenceOrigin
+from ascend_assets.environments import Environment, EvidenceOrigin, in_force
 
 Limits = Mapping[str, float]
 """Environment name -> bound."""
@@ -19,7 +19,7 @@ Limits = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Criterion:
-    """One thing that is judged. `defaults` are the limits where a model's `defs.yaml` gives none."""
+    """One thing that is judged. `default` is the limit where neither an environment nor a model gives one."""
 
     name: str
     sense: Literal["<=", ">="]
@@ -27,9 +27,21 @@ class Criterion:
     meaning: str
     source: str
     """Where the default limits come from."""
-    defaults: Limits
+    default: float
     negotiable: bool = True
     """Whether a model's `defs.yaml` may set limits of its own."""
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """Environment -> its limit where a model gives none."""
+        return {e.name: limit(self.name, self.default, e) for e in in_force()}
+
+
+def limit(criterion: str, default: float, environment: Environment) -> float:
+    """A criterion's limit in an environment, whatever the model. Uncommitted files are what `allows_dirty` says."""
+    if criterion == "clean_tree":
+        return float(environment.allows_dirty)
+    return environment.limits.get(criterion, default)
 
 
 class Verdict(BaseModel):
@@ -56,7 +68,7 @@ class Verdict(BaseModel):
 
     def __bool__(self) -> bool:
         """Whether the candidate may go on to dev (judged or tolerated unjudged)."""
-        return ENVIRONMENTS[0].name in self.admits
+        return in_force().all[0].name in self.admits
 
 
 def holds(value: float, sense: Literal["<=", ">="], limit: float) -> bool:
@@ -98,11 +110,11 @@ def judge(
     default. It admits the value when the limit holds and the evidence has an origin that it accepts.
     """
     bounds = {**criterion.defaults, **(limits or {})}
-    admits = tuple(e.name for e in ENVIRONMENTS if _admitted(e, criterion, value, bounds, origin))
+    admits = tuple(e.name for e in in_force().all if _admitted(e, criterion, value, bounds, origin))
     return Verdict(
         criterion=criterion.name,
         target=target,
-        passed=ENVIRONMENTS[0].name in admits,
+        passed=in_force().all[0].name in admits,
         judged=True,
         value=float(value),
         unit=criterion.unit,
@@ -135,14 +147,14 @@ def judge_each(
     whole = judge(criterion, value, why=why, origin=origin, subject=subject, target=target, limits=limits)
     admits = tuple(
         e.name
-        for e in ENVIRONMENTS
+        for e in in_force().all
         if (
             _admitted(e, criterion, values[e.name], whole.limits, origin)
             if e.name in values
             else criterion.name in e.may_stay_unjudged
         )
     )
-    return whole.model_copy(update={"admits": admits, "passed": ENVIRONMENTS[0].name in admits})
+    return whole.model_copy(update={"admits": admits, "passed": in_force().all[0].name in admits})
 
 
 def not_judged(
@@ -164,7 +176,7 @@ def not_judged(
         unit=criterion.unit,
         sense=criterion.sense,
         limits={**criterion.defaults, **(limits or {})},
-        admits=tuple(e.name for e in ENVIRONMENTS if criterion.name in e.may_stay_unjudged),
+        admits=tuple(e.name for e in in_force().all if criterion.name in e.may_stay_unjudged),
         why=f"not judged: {why}",
         origin=origin,
         subject=subject,

@@ -12,6 +12,7 @@ from ascend_assets import history
 from ascend_assets.codec import read_record
 from ascend_assets.records import DossierRecord, PrecisionRecord, Record, SourceRecord
 from ascend_assets.walk import stages
+from resources.registry import audit
 
 
 def metadata(result: dg.ExecuteInProcessResult, key: str) -> dict[str, object]:
@@ -34,7 +35,7 @@ def test_a_candidate_walks_to_dev(sandbox: Sandbox) -> None:
     live = sandbox.store.ledger().current("dev", "tiny")
     assert live is not None
     assert live.release_digest == release.digest
-    assert sandbox.store.ledger().verify("dev", "tiny")
+    assert audit.verify(sandbox.store.ledger().store, "dev", "tiny")
 
 
 def test_every_materialisation_names_its_candidate_and_digest(sandbox: Sandbox) -> None:

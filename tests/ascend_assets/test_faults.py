@@ -16,6 +16,7 @@ import dagster as dg
 import pytest
 from sandbox import Checkout, Sandbox
 
+from resources.registry import audit
 from resources.registry.ledger import Ledger
 from resources.registry.releases import Registry, Release
 from resources.store import durable
@@ -39,7 +40,7 @@ def verify(root: Path) -> tuple[Release, ...]:
     releases = Registry(store).releases("tiny")
     for release in releases:
         assert all((root / "blobs" / "sha256" / digest).is_file() for digest in release.blobs)
-    assert Ledger(store).verify("dev", "tiny")
+    assert audit.verify(store, "dev", "tiny")
     return releases
 
 

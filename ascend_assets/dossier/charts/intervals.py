@@ -11,7 +11,7 @@ from itertools import pairwise
 from ascend_assets.dossier import text
 from ascend_assets.dossier.charts.svg import Scale, drawing, label, line, nice_ticks, rect, tag, title
 from ascend_assets.dossier.quantities import MINUS, milliseconds, number, percent, with_unit
-from ascend_assets.environments import ENVIRONMENT_NAMES
+from ascend_assets.environments import in_force
 from ascend_assets.records import TaskMetric
 from resources.ascend.toolchain import ErrorBand, Latency, Origin
 
@@ -86,7 +86,7 @@ def change(metric: TaskMetric) -> str:
 def grouped(limits: Mapping[str, float]) -> dict[float, str]:
     """Limit -> the environments that share it, in their order: `{20.0: "dev", 10.0: "staging, prod"}`."""
     found: dict[float, list[str]] = {}
-    for environment in ENVIRONMENT_NAMES:
+    for environment in in_force().names:
         if environment in limits:
             found.setdefault(limits[environment], []).append(environment)
     return {limit: ", ".join(names) for limit, names in found.items() if math.isfinite(limit)}

@@ -14,7 +14,7 @@ from ascend_assets.dossier.charts.precision import precision_spark
 from ascend_assets.dossier.charts.times import time_spark
 from ascend_assets.dossier.content import Content, TargetEvidence
 from ascend_assets.dossier.quantities import NOTHING, cosine, milliseconds, number, scaled, share
-from ascend_assets.environments import ENVIRONMENTS
+from ascend_assets.environments import in_force
 from resources.ascend.toolchain import Profile
 
 
@@ -114,7 +114,7 @@ def head(content: Content) -> Head:
 
 
 def _because(content: Content) -> str:
-    failed = [v for v in content.verdicts if standing(v, ENVIRONMENTS[0]) == "fail"]
+    failed = [v for v in content.verdicts if standing(v, in_force().all[0]) == "fail"]
     # A refusal by the compiler explains the rest; what a target shows says more than a finding in the code.
     gravest = min(failed, key=lambda v: (v.criterion != "conversion_errors", not v.target), default=None)
     return "" if gravest is None else text.clean(gravest.why, 240)

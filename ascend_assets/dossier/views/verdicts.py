@@ -11,7 +11,7 @@ from ascend_assets.dossier.admission import Standing, standing, worst
 from ascend_assets.dossier.content import Content, TargetEvidence
 from ascend_assets.dossier.quantities import NOTHING, beside, number, with_unit
 from ascend_assets.dossier.text import prose
-from ascend_assets.environments import ENVIRONMENT_NAMES, ENVIRONMENTS, Environment
+from ascend_assets.environments import Environment, in_force
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.gates.verdict import Verdict
 from resources.ascend.toolchain import ErrorBand
@@ -124,13 +124,13 @@ def _place(criterion: str) -> int:
 
 
 def _row(verdict: Verdict) -> Row:
-    nearest = next((verdict.limits[e] for e in ENVIRONMENT_NAMES if e in verdict.limits), None)
+    nearest = next((verdict.limits[e] for e in in_force().names if e in verdict.limits), None)
     return Row(
         criterion=verdict.criterion,
         meaning=CRITERIA[verdict.criterion].meaning if verdict.criterion in CRITERIA else "",
         target=verdict.target,
         value=value(verdict.value, verdict.unit, nearest),
-        cells=tuple(_cell(verdict, environment) for environment in ENVIRONMENTS),
+        cells=tuple(_cell(verdict, environment) for environment in in_force().all),
         why=verdict.why.removeprefix("not judged: "),
         origin=verdict.origin,
     )

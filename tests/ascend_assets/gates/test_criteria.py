@@ -6,7 +6,7 @@ import pytest
 from evidence_samples import spec
 from pydantic import ValidationError
 
-from ascend_assets.environments import ENVIRONMENT_NAMES, ENVIRONMENTS
+from ascend_assets.environments import in_force
 from ascend_assets.gates import conversion, lint, performance, precision, release
 from ascend_assets.gates.case import DEFAULTS, Case
 from ascend_assets.gates.criteria import CRITERIA
@@ -22,8 +22,8 @@ def test_every_criterion_belongs_to_exactly_one_gate_in_the_order_of_the_walk() 
 
 @pytest.mark.parametrize("criterion", ALL, ids=lambda c: c.name)
 def test_default_limits_exist_for_every_environment_and_tighten(criterion: Criterion) -> None:
-    limits = [criterion.defaults[name] for name in ENVIRONMENT_NAMES]
-    assert set(criterion.defaults) == set(ENVIRONMENT_NAMES)
+    limits = [criterion.defaults[name] for name in in_force().names]
+    assert set(criterion.defaults) == set(in_force().names)
     assert all(math.isfinite(limit) for limit in limits)
     assert limits == sorted(limits, reverse=criterion.sense == "<=")
 
@@ -37,7 +37,7 @@ def test_a_reviewer_reads_what_it_means_and_where_the_limit_comes_from(criterion
 
 
 def test_what_may_stay_unjudged_is_a_criterion() -> None:
-    assert {name for e in ENVIRONMENTS for name in e.may_stay_unjudged} <= set(CRITERIA)
+    assert {name for e in in_force() for name in e.may_stay_unjudged} <= set(CRITERIA)
 
 
 def test_the_default_limits_of_precision_are_msits() -> None:
@@ -73,7 +73,7 @@ def test_what_makes_evidence_believable_is_not_negotiable() -> None:
 def test_no_policy_moves_a_limit_that_is_not_negotiable(name: str) -> None:
     class Lenient:
         def limits(self, _criterion: str) -> dict[str, float]:
-            return dict.fromkeys(ENVIRONMENT_NAMES, 100.0)
+            return dict.fromkeys(in_force().names, 100.0)
 
     found = Case(Lenient(), "measured", "").judge(name, 2.0, "two")
     assert found.limits == CRITERIA[name].defaults
@@ -86,4 +86,4 @@ def test_a_limit_that_loosens_towards_prod_is_refused() -> None:
 
 
 def test_without_a_model_the_defaults_judge() -> None:
-    assert Case(DEFAULTS, "measured", "").judge("opset", 11, "opset 11").admits == ENVIRONMENT_NAMES
+    assert Case(DEFAULTS, "measured", "").judge("opset", 11, "opset 11").admits == in_force().names

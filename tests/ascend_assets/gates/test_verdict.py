@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ascend_assets.environments import ENVIRONMENT_NAMES, ENVIRONMENTS, EvidenceOrigin
+from ascend_assets.environments import EvidenceOrigin, in_force
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.gates.verdict import Criterion, Verdict, holds, judge, judge_each, not_judged, weakest, worst
 
@@ -49,7 +49,7 @@ def test_a_better_value_is_admitted_wherever_a_worse_one_is(
 @given(criteria, finite)
 def test_what_a_stricter_environment_admits_the_one_before_admits_too(criterion: Criterion, value: float) -> None:
     admits = verdict(criterion, value).admits
-    assert admits == ENVIRONMENT_NAMES[: len(admits)]
+    assert admits == in_force().names[: len(admits)]
 
 
 @given(criteria, any_float)
@@ -63,7 +63,7 @@ def test_what_nobody_judged_has_not_passed(criterion: Criterion, origin: Evidenc
     assert not found.passed
     assert not found.judged
     assert found.value is None
-    assert set(found.admits) == {e.name for e in ENVIRONMENTS if criterion.name in e.may_stay_unjudged}
+    assert set(found.admits) == {e.name for e in in_force() if criterion.name in e.may_stay_unjudged}
 
 
 @given(criteria, any_float, origins)
@@ -82,12 +82,12 @@ def test_a_verdict_survives_json_even_if_its_value_is_no_number(
     assert again.admits == found.admits
 
 
-@given(criteria, st.dictionaries(st.sampled_from(ENVIRONMENT_NAMES), any_float), origins)
+@given(criteria, st.dictionaries(st.sampled_from(in_force().names), any_float), origins)
 def test_each_environment_judges_its_own_value(
     criterion: Criterion, values: dict[str, float], origin: EvidenceOrigin
 ) -> None:
     found = judge_each(criterion, values, why="ratios", origin=origin, subject="")
-    for environment in ENVIRONMENTS:
+    for environment in in_force():
         if environment.name in values:
             alone = verdict(criterion, values[environment.name], origin)
             expected = environment.name in alone.admits

@@ -7,9 +7,11 @@ import pytest
 
 from ascend_assets.dossier.admission import admissions, standing, statements, worst
 from ascend_assets.dossier.content import Content, TargetEvidence
-from ascend_assets.environments import DEV, PROD, STAGING
+from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.gates.verdict import Verdict, judge, judge_each, not_judged
+
+DEV, STAGING, PROD = in_force()
 
 
 def said(content: Content) -> str:
@@ -101,7 +103,11 @@ def verdict(value: float, *, origin: str = "measured") -> Verdict:
 def test_a_verdict_stands_differently_in_each_environment(
     given: Verdict, in_dev: str, in_prod: str, gravest: str
 ) -> None:
-    assert (standing(given, DEV), standing(given, PROD), worst(given)) == (in_dev, in_prod, gravest)
+    assert (standing(given, DEV), standing(given, PROD), worst(given)) == (
+        in_dev,
+        in_prod,
+        gravest,
+    )
 
 
 def test_an_environment_without_a_value_of_its_own_did_not_fail() -> None:
