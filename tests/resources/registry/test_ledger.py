@@ -146,7 +146,7 @@ def test_a_writer_killed_anywhere_leaves_the_entry_or_none(
         if len(history) == 1:
             ledger.append(second)
         store.local(key(2)).unlink()
-        point += 11
+        point += 23
     assert left == {1, 2}
 
 
