@@ -78,7 +78,7 @@ def gc(tools: Tools, *, older_than: timedelta = DEFAULT_AGE, dry_run: bool = Fal
     if dry_run:
         return Swept(tuple(blob for blob in loose.values() if blob.age > older_than), kept, dry_run)
     gone = store.delete_unreferenced(keep, older_than)
-    return Swept(tuple(loose[key] for key in gone), kept, dry_run)
+    return Swept(tuple(loose.get(key) or Unreferenced(key, 0, older_than) for key in gone), kept, dry_run)
 
 
 def referenced(store: Store) -> frozenset[str]:
