@@ -15,25 +15,31 @@ from multiprocessing.synchronize import Barrier
 from typing import cast
 
 from governed import MODEL, World, make_tools
+from keys import Key, make_key
 from races import race
 
+from ascend_assets.environments import Environment, Environments
 from ascend_assets.operations import approve, audit, promote, rollback
 from ascend_assets.operations.promote import NotAdmitted
 from ascend_assets.operations.rollback import RollbackRefused
 from resources.registry.approvals import Decision
-from resources.registry.ledger import Entry, Kind, Ledger, LedgerMoved
+from resources.registry.ledger import MOVES, Entry, Kind, Ledger, LedgerMoved
 from resources.store.blobs import FolderStore
 from resources.store.objects import BlobStore
 
 ENVIRONMENT = "staging"
 RIVALS = 16
+ENDS = {"won", "already so", "lost", "outdated", "unsigned", "nothing left"}
 _TRIES = 60
 _PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
 class Try:
-    """How one command ended. `entry`: digest of what was appended, or, for `lost`, of what stood in the way."""
+    """How one command ended. `entry`: digest of what was appended, or, for `lost`, of what stood in the way.
+
+    `outdated`: a signature that another's move has overtaken, so that it is about a present that is gone.
+    """
 
     actor: str
     ended: str
@@ -60,6 +66,7 @@ class _Together(Ledger):
 
 def sixteen_at_once(world: World, open_store: Callable[[], BlobStore]) -> None:
     """Run the race on an empty world, and look at the ledger afterwards. `open_store`: as another process would."""
+    world, keys = _with_signers(world)
     for number in (0, 1):
         world.to_staging(number)
     for number in (2, 3):
@@ -72,15 +79,30 @@ def sixteen_at_once(world: World, open_store: Callable[[], BlobStore]) -> None:
     def work(me: int) -> str:
         store = open_store()
         tools = make_tools(cast("FolderStore", store), world.tools.environments)
-        own = replace(world, tools=replace(tools, ledger=_Together(store, barrier)))
+        own = replace(world, tools=replace(tools, ledger=_Together(store, barrier)), grace=keys[me])
         return json.dumps([asdict(each) for each in _rival(own, me)])
 
     results = race(work, RIVALS)
     assert all(result.startswith("[") for result in results), results
     tries = [Try(**each) for result in results for each in json.loads(result)]
-    assert {each.ended for each in tries} <= {"won", "lost", "unsigned", "already so", "refused"}, tries
+    assert {each.ended for each in tries} <= ENDS, tries
     _everybody_was_told(world, before, tries)
     assert all(audit.verify(world.tools)), audit.verify(world.tools)
+
+
+def _with_signers(world: World) -> tuple[World, list[Key]]:
+    """Everybody may sign: with one name for all, the second signature would be refused as the same person's."""
+    keys = [make_key(world.folder, f"rival-{number}") for number in range(RIVALS)]
+    lines = "".join(key.line(f"rival-{number}@example.org") for number, key in enumerate(keys))
+    policy = Environments(tuple(_also_signed_by(each, lines) for each in world.tools.environments))
+    return replace(world, tools=replace(world.tools, environments=policy)), keys
+
+
+def _also_signed_by(environment: Environment, lines: str) -> Environment:
+    if not environment.approvals.required:
+        return environment
+    signers = environment.approvals.model_copy(update={"signers": environment.approvals.signers + lines})
+    return environment.model_copy(update={"approvals": signers})
 
 
 def _rival(world: World, me: int) -> list[Try]:
@@ -92,7 +114,7 @@ def _rival(world: World, me: int) -> list[Try]:
         cast("_Together", world.tools.ledger).meet()
         if tries[-1].ended == "unsigned":
             tries.append(_tried(world, f"rival {me}, {len(tries)}", _signs_for_it))
-        elif tries[-1].ended != "lost":
+        elif tries[-1].ended not in {"lost", "outdated"}:
             break
     return tries
 
@@ -105,8 +127,11 @@ def _tried(world: World, actor: str, does: Callable[[World, str], Entry]) -> Try
     except NotAdmitted as refused:
         lacks = [requirement.name for requirement in refused.unmet]
         return Try(actor, "unsigned" if lacks == ["approvals"] else "not admitted", said=str(refused))
-    except (RollbackRefused, approve.ApprovalRefused) as refused:
-        return Try(actor, "refused", said=str(refused))
+    except approve.ApprovalRefused as refused:
+        overtaken = "it was signed when another deployment was live" in str(refused)
+        return Try(actor, "outdated" if overtaken else "not signed", said=str(refused))
+    except RollbackRefused as refused:
+        return Try(actor, "nothing left", said=str(refused))
     return Try(actor, "won" if entry.actor == actor else "already so", entry.digest)
 
 
@@ -144,10 +169,13 @@ def _everybody_was_told(world: World, before: tuple[Entry, ...], tries: list[Try
     won = [(each.actor, each.entry) for each in tries if each.ended == "won"]
     assert sorted(won) == sorted((entry.actor, entry.digest) for entry in new), "every winner is recorded once"
     assert max(Counter(entry.actor for entry in new).values()) == 1
-    assert {entry.kind for entry in new} == {Kind.DEPLOY, Kind.APPROVE, Kind.ROLLBACK}
+    assert {entry.kind for entry in new} == {Kind.DEPLOY, Kind.APPROVE, Kind.ROLLBACK}, tries
     known = {entry.digest: entry for entry in new}
     lost = [each for each in tries if each.ended == "lost"]
     assert lost, "all decided on the same present, so that all but one of them had to decide again"
+    for each in tries:
+        if each.ended == "outdated":
+            assert any(f"Live is {entry} " in f"{each.said} " for entry in new if entry.kind in MOVES)
     for each in lost:
         winner = known[each.entry]
         assert winner.actor != each.actor
