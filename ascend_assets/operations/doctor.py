@@ -1,0 +1,136 @@
+"""Is this machine, with its store and its policy, fit to release? One finding per thing, each with a remedy.
+
+Here belong the order of the examination, and the project's own files: policy, signers, models, lock file, settings.
+Not here: the machine (`doctor_machine.py`) and the store (`doctor_store.py`). Nothing is changed, but for trials that
+are removed again, and nothing but the store is asked over the network.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ascend_assets import environments, models
+from ascend_assets.environments import Environment, Environments
+from ascend_assets.operations import doctor_machine, doctor_store
+from ascend_assets.operations.finding import Finding
+from ascend_assets.policy_file import BadPolicy
+from ascend_assets.yaml_file import BadYaml
+from resources.allowed_signers import Person, Signers, parse
+from resources.home import PROJECT, Home, home
+from resources.registry.approvals import NAMESPACE
+
+__all__ = ["Finding", "examine"]
+
+_SHOWN = 3
+
+
+def examine(defs: Path = models.DEFS) -> tuple[Finding, ...]:
+    """Look at everything. What is wrong is a finding, not an error. `defs`: the folder of the models."""
+    places = home()
+    return (
+        *doctor_machine.programs(),
+        *doctor_machine.folders(places),
+        *doctor_store.store(places),
+        *_policy_and_models(defs),
+        _lock_file(PROJECT / "requirements.lock"),
+        _settings(places),
+    )
+
+
+def _policy_and_models(defs: Path) -> Iterator[Finding]:
+    try:
+        policy = environments.in_force()
+    except BadPolicy as error:
+        yield Finding("policy", ok=False, said=_told(error), remedy="mend it: docs/environments.md has every field")
+        said = "not looked at: their limits are judged by the policy"
+        yield Finding("models", ok=False, said=said, remedy="mend the policy first")
+        return
+    names = " -> ".join(policy.names)
+    yield Finding("policy", ok=True, said=f"{environments.location()}: {names}")
+    now = datetime.now(UTC)
+    for environment in policy:
+        if environment.approvals.required:
+            yield signers(environment, now)
+    yield _models(defs)
+    yield _toolchain(policy)
+
+
+def _told(error: BadYaml) -> str:
+    more = len(error.problems) - _SHOWN
+    return "; ".join(map(str, error.problems[:_SHOWN])) + (f"; and {more} more" if more > 0 else "")
+
+
+def signers(environment: Environment, now: datetime) -> Finding:
+    """Whether so many different people can sign for an environment now as it wants."""
+    wanted = environment.approvals
+    listed = parse(wanted.signers)
+    able = tuple(p for p in listed.people if _can_sign(listed, p, now) and (p.mails or wanted.author_may_sign))
+    name = f"signers of {environment.name}"
+    said = f"{wanted.required} must sign, {len(able)} can" + (f": {', '.join(map(str, able))}" if able else "")
+    if len(able) >= wanted.required:
+        return Finding(name, ok=True, said=said, needed=False)
+    unable = [str(person) for person in listed.people if person not in able]
+    if unable:
+        said += f"; not {', '.join(unable)}, who have no valid key or no mail address"
+    remedy = f"add a line for each to the file that approvals.signers of {environment.name} names, and commit it"
+    return Finding(name, ok=False, said=f"{said}: nothing can be promoted to it", remedy=remedy, needed=False)
+
+
+def _can_sign(listed: Signers, person: Person, now: datetime) -> bool:
+    own = (line for line in listed.lines if line.names[0] in person.names)
+    return any(line.objection(NAMESPACE, now) is None for line in own)
+
+
+def _models(defs: Path) -> Finding:
+    good, bad = models.load_all(defs)
+    if bad:
+        said = "; ".join(_told(error) for error in bad.values())
+        return Finding("models", ok=False, said=said, remedy="mend the files: docs/models.md has every field")
+    if not good:
+        return Finding("models", ok=False, said="there is none", remedy="add one: ascend add MODEL.onnx", needed=False)
+    return Finding("models", ok=True, said=", ".join(good))
+
+
+def _toolchain(policy: Environments) -> Finding:
+    from resources.ascend.emulator.toolchain import Emulator
+
+    found = Emulator().describe()
+    said = f"{found.name} of CANN {found.cann}: what it finds is {found.origin}"
+    closed = [e.name for e in policy if found.origin not in e.origins]
+    if not closed:
+        return Finding("toolchain", ok=True, said=said, needed=False)
+    return Finding(
+        "toolchain",
+        ok=False,
+        said=f"{said}, and nothing it makes can enter {', '.join(closed)}",
+        remedy="run candidates for those environments on a machine with the NPU, with the toolchain cann",
+        needed=False,
+    )
+
+
+def _lock_file(path: Path) -> Finding:
+    if path.is_file():
+        return Finding("lock file", ok=True, said=str(path))
+    said = f"{path} is missing: a candidate's provenance is not complete without it"
+    return Finding("lock file", ok=False, said=said, remedy="restore it from git, or write it: make lock")
+
+
+def _settings(places: Home) -> Finding:
+    """Dagster's settings, against those that come with this version."""
+    name, path = "dagster settings", places.dagster / "dagster.yaml"
+    current = (PROJECT / "deploy" / "local" / "dagster.yaml").read_bytes()
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        return Finding(name, ok=False, said=f"{path} is missing", remedy="make it: ascend init", needed=False)
+    except OSError as error:
+        return Finding(name, ok=False, said=f"{path} cannot be read: {error.strerror}", remedy="give access to it")
+    if found == current:
+        return Finding(name, ok=True, said=f"{path} is current")
+    return Finding(
+        name,
+        ok=False,
+        said=f"{path} differs from what comes with this version (deploy/local/dagster.yaml)",
+        remedy=f"if the difference is not wanted: rm {path} && ascend init",
+        needed=False,
+    )
