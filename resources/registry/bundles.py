@@ -21,10 +21,10 @@ from resources.registry.documents import (
     check_name,
     decode,
 )
-from resources.registry.releases import AlreadyReleased, CorruptRelease, NotReleased, version_of
+from resources.registry.releases import AlreadyReleased, CorruptRelease, MissingArtefacts, NotReleased, version_of
 from resources.registry.versions import Version, VersionText
 from resources.store.blobs import Artefact
-from resources.store.objects import NotInStore, ObjectTooLarge, Store
+from resources.store.objects import NotInStore, ObjectTooLarge, Store, blob_key
 
 
 class Member(BaseModel):
@@ -72,8 +72,12 @@ class Bundles:
     def publish(self, bundle: Bundle) -> str:
         """Publish a manifest; returns its digest. Publishing the very same one again changes nothing.
 
-        Raises `AlreadyReleased`. Whoever publishes has made sure that members and files are there.
+        Raises `AlreadyReleased`, and `MissingArtefacts` before anything is written where a file is not in the store.
+        Whoever publishes has made sure that the members are there.
         """
+        missing = sorted(digest for digest in bundle.blobs if not self.store.refresh(blob_key(digest)))
+        if missing:
+            raise MissingArtefacts(f"{bundle.model} {bundle.version}: the store does not hold {', '.join(missing)}")
         if not self.store.put_if_absent(bundle_key(bundle.model, bundle.version), bundle.encoded()):
             winner = self.get(bundle.model, bundle.version)
             if winner.digest != bundle.digest:

@@ -215,7 +215,7 @@ class Ledger:
 
     def current(self, environment: str, model: str) -> Entry | None:
         """The last entry: the present. Raises `LedgerBroken`."""
-        sequence = max(self._sequences(environment, model), default=0)
+        sequence = self._last(environment, model)
         return self._read(environment, model, sequence) if sequence else None
 
     def history(self, environment: str, model: str) -> tuple[Entry, ...]:
@@ -259,7 +259,7 @@ class Ledger:
         after = start
         if start is not None:
             yield start
-        last = start.sequence - 1 if start else max(self._sequences(environment, model), default=0)
+        last = start.sequence - 1 if start else self._last(environment, model)
         for sequence in range(last, 0, -1):
             entry = self._read(environment, model, sequence)
             if after is not None:
@@ -267,9 +267,30 @@ class Ledger:
             yield entry
             after = entry
 
-    def _sequences(self, environment: str, model: str) -> Iterator[int]:
+    def _last(self, environment: str, model: str) -> int:
+        """The highest number; 0 where there is none.
+
+        A long ledger is not listed from its beginning: doubling and halving find a number that is there, and what is
+        listed after it shows any later one, even beyond a gap.
+        """
+        there, absent = 0, 1
+        while self._has(environment, model, absent):
+            there, absent = absent, absent * 2
+        while absent - there > 1:
+            middle = (there + absent) // 2
+            if self._has(environment, model, middle):
+                there = middle
+            else:
+                absent = middle
+        return max(self._sequences(environment, model, after=there), default=there)
+
+    def _has(self, environment: str, model: str, sequence: int) -> bool:
+        return sequence < 10**_DIGITS and self.store.head(entry_key(environment, model, sequence)) is not None
+
+    def _sequences(self, environment: str, model: str, *, after: int = 0) -> Iterator[int]:
+        """Numbers above `after`, in order. Raises `LedgerBroken` for a file that is no entry."""
         prefix = entry_key(environment, model, 0).removesuffix(f"{0:0{_DIGITS}}.json")
-        for key in self.store.list(prefix):
+        for key in self.store.list(prefix, after=entry_key(environment, model, after) if after else ""):
             name = key.removeprefix(prefix)
             if not _FILE.fullmatch(name) or not int(name[:_DIGITS]):
                 raise LedgerBroken(key, "no entry: something else put it there")

@@ -211,8 +211,23 @@ def test_a_foreign_file_is_named(ledger: Ledger, released: Release, store: Folde
     deploy(ledger, released)
     store.put_if_absent(f"environments/dev/digits/{name}", b"{}")
     with pytest.raises(LedgerBroken, match="something else put it there") as found:
-        ledger.current("dev", "digits")
+        ledger.history("dev", "digits")
     assert found.value.key.endswith(name)
+
+
+def test_a_gap_does_not_hide_what_comes_after(ledger: Ledger, released: Release, store: FolderStore) -> None:
+    deploy(ledger, released, times=9)
+    for missing in (2, 4, 8):
+        store.local(key(missing)).unlink()
+        current = ledger.current("dev", "digits")
+        assert current is not None
+        assert current.sequence == 9
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 7, 8, 9, 31, 33])
+def test_the_end_is_found_without_reading_the_rest(ledger: Ledger, released: Release, length: int) -> None:
+    assert ledger.current("dev", "digits") is None
+    assert deploy(ledger, released, times=length) == ledger.current("dev", "digits")
 
 
 def test_going_back_in_time_is_found(ledger: Ledger, released: Release, store: FolderStore) -> None:
