@@ -52,7 +52,7 @@ class Environment(Strict):
 
     name: Name
     hardware: Hardware = Hardware()
-    evidence: tuple[Origin, ...] = ("measured",)
+    evidence: Annotated[tuple[Origin, ...], Field(min_length=1)] = ("measured",)
     """Evidence of another origin is no evidence here."""
     may_stay_unjudged: tuple[str, ...] = ()
     """Criteria that nobody could judge and that do not keep a candidate out."""

@@ -188,4 +188,6 @@ def _limits(gates: Gates, criterion: str) -> dict[str, float]:
 def _tightens(criterion: str, limits: dict[str, float]) -> None:
     bounds = [limits[name] for name in in_force().names]
     if bounds != sorted(bounds, reverse=CRITERIA[criterion].sense == "<="):
-        raise ValueError(f"{criterion}: limits must tighten from dev to prod, but are {limits}")
+        shown = ", ".join(f"{name} {limits[name]:g}" for name in in_force().names)
+        walk = f"{in_force().names[0]} to {in_force().names[-1]}"
+        raise ValueError(f"{criterion}: limits must tighten from {walk}, but are {shown}")

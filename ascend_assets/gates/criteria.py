@@ -1,6 +1,7 @@
-"""Every criterion: what it means, its unit and sense, and its default limit per environment with the limit's source.
+"""Every criterion: what it means, its unit and sense, and its default limit with the limit's source.
 
-Here belongs the table alone. Not here: how a value is found or judged.
+Here belongs the table alone. Not here: how a value is found or judged, or the limits of an environment
+(`environments.yaml`).
 """
 
 from ascend_assets.gates.verdict import Criterion
@@ -182,7 +183,8 @@ _PRECISION = (
         "How much worse the task metric is on the device than in FP32, on the evaluation data: the difference for a "
         "metric where higher is better (0.005 is half a percent point of top-1), the relative increase for an error. "
         "Not judged without evaluation data.",
-        "Project requirement: top-1 drop of at most 0.5 % (76.5 % to 76.0 %); dev admits 1 %, as for YOLOv5s.",
+        "Project requirement: top-1 drop of at most 0.5 % (76.5 % to 76.0 %), which later environments ask for; until "
+        "then 1 %, as for YOLOv5s.",
         0.01,
     ),
 )
@@ -210,7 +212,8 @@ _PERFORMANCE = (
         ">=",
         "share",
         "Share of the wall time in which AI cores compute.",
-        "Project requirement: at least 70 %. dev asks nothing; a model too small for that gives its own limit.",
+        "Project requirement: at least 70 %, which later environments ask for; a model too small for that gives its "
+        "own limit.",
         0.0,
     ),
     Criterion(
@@ -258,7 +261,8 @@ _RELEASE = (
         "<=",
         "trees",
         "1 when the candidate was built from files that no commit has, else 0.",
-        "A candidate that nobody can check out again never leaves dev. A model cannot change this limit.",
+        "A candidate that nobody can check out again goes no further than environments allow (`allows_dirty`). A model "
+        "cannot change this limit.",
         _NONE,
         negotiable=False,
     ),

@@ -45,7 +45,7 @@ def limit(criterion: str, default: float, environment: Environment) -> float:
 
 
 class Verdict(BaseModel):
-    """One criterion judged for one artefact. `passed` means judged and admitted to dev, the first environment.
+    """One criterion judged for one artefact. `passed` means judged and admitted to the first environment.
 
     `value` is None where nothing could be judged; `subject` is the sha256 of what it is about; `target` is empty for
     what concerns the model whatever it is compiled for.
@@ -67,8 +67,8 @@ class Verdict(BaseModel):
     subject: str
 
     def __bool__(self) -> bool:
-        """Whether the candidate may go on to dev (judged or tolerated unjudged)."""
-        return in_force().all[0].name in self.admits
+        """Whether the candidate may go on to the first environment (judged or tolerated unjudged)."""
+        return in_force().first.name in self.admits
 
 
 def holds(value: float, sense: Literal["<=", ">="], limit: float) -> bool:
@@ -110,11 +110,11 @@ def judge(
     default. It admits the value when the limit holds and the evidence has an origin that it accepts.
     """
     bounds = {**criterion.defaults, **(limits or {})}
-    admits = tuple(e.name for e in in_force().all if _admitted(e, criterion, value, bounds, origin))
+    admits = tuple(e.name for e in in_force() if _admitted(e, criterion, value, bounds, origin))
     return Verdict(
         criterion=criterion.name,
         target=target,
-        passed=in_force().all[0].name in admits,
+        passed=in_force().first.name in admits,
         judged=True,
         value=float(value),
         unit=criterion.unit,
@@ -147,14 +147,14 @@ def judge_each(
     whole = judge(criterion, value, why=why, origin=origin, subject=subject, target=target, limits=limits)
     admits = tuple(
         e.name
-        for e in in_force().all
+        for e in in_force()
         if (
             _admitted(e, criterion, values[e.name], whole.limits, origin)
             if e.name in values
             else criterion.name in e.may_stay_unjudged
         )
     )
-    return whole.model_copy(update={"admits": admits, "passed": in_force().all[0].name in admits})
+    return whole.model_copy(update={"admits": admits, "passed": in_force().first.name in admits})
 
 
 def not_judged(
@@ -176,7 +176,7 @@ def not_judged(
         unit=criterion.unit,
         sense=criterion.sense,
         limits={**criterion.defaults, **(limits or {})},
-        admits=tuple(e.name for e in in_force().all if criterion.name in e.may_stay_unjudged),
+        admits=tuple(e.name for e in in_force() if criterion.name in e.may_stay_unjudged),
         why=f"not judged: {why}",
         origin=origin,
         subject=subject,

@@ -13,6 +13,7 @@ from ascend_assets.dossier.charts.intervals import score
 from ascend_assets.dossier.charts.precision import precision_spark
 from ascend_assets.dossier.charts.times import time_spark
 from ascend_assets.dossier.content import Content, TargetEvidence
+from ascend_assets.dossier.demands import demands
 from ascend_assets.dossier.quantities import NOTHING, cosine, milliseconds, number, scaled, share
 from ascend_assets.environments import in_force
 from resources.ascend.toolchain import Profile
@@ -31,13 +32,15 @@ class Banner:
 
 @dataclass(frozen=True)
 class EnvironmentCard:
-    """One environment's answer in a few words."""
+    """One environment's answer in a few words, and what it wants beside evidence; empty where nothing."""
 
     name: str
     admitted: bool
     word: str
     word_zh: str
     note: str
+    then: str
+    then_zh: str
 
 
 @dataclass(frozen=True)
@@ -108,13 +111,13 @@ def head(content: Content) -> Head:
         because=_because(content),
         banner=banner(content),
         dirty=content.source.dirty,
-        environments=tuple(map(_card, answers)),
+        environments=tuple(_card(content, answer) for answer in answers),
         targets=tuple(_row(content, target) for target in content.evidence),
     )
 
 
 def _because(content: Content) -> str:
-    failed = [v for v in content.verdicts if standing(v, in_force().all[0]) == "fail"]
+    failed = [v for v in content.verdicts if standing(v, in_force().first) == "fail"]
     # A refusal by the compiler explains the rest; what a target shows says more than a finding in the code.
     gravest = min(failed, key=lambda v: (v.criterion != "conversion_errors", not v.target), default=None)
     return "" if gravest is None else text.clean(gravest.why, 240)
@@ -130,9 +133,11 @@ def banner(content: Content) -> Banner:
     )
 
 
-def _card(answer: Admission) -> EnvironmentCard:
+def _card(content: Content, answer: Admission) -> EnvironmentCard:
+    policy, name = in_force(), answer.environment
+    then = demands(policy.get(name), policy.before(name), {target.soc_version for target in content.spec.targets})
     if answer.admitted:
-        return EnvironmentCard(answer.environment, True, "Admissible", "可进入", "nothing stands against it")
+        return EnvironmentCard(name, True, "Admissible", "可进入", "nothing stands against it", *then)
     kinds = {
         "empty": "nothing was judged",
         "fail": "criteria fail",
@@ -142,7 +147,7 @@ def _card(answer: Admission) -> EnvironmentCard:
         "origin": "wants measured evidence",
     }
     note = ", ".join(kinds[reason.kind] for reason in answer.reasons)
-    return EnvironmentCard(answer.environment, False, "Not admissible", "不可进入", note)
+    return EnvironmentCard(name, False, "Not admissible", "不可进入", note, *then)
 
 
 def _row(content: Content, target: TargetEvidence) -> TargetRow:

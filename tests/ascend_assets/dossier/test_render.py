@@ -145,6 +145,12 @@ def test_the_statement_stands_on_top() -> None:
     assert text.index("Admissible in dev.") < text.index("Not admissible in staging, prod:") < text.index("Criterion")
 
 
+def test_what_an_environment_wants_beside_evidence_stands_with_its_answer() -> None:
+    page = Page(render(samples.complete()))
+    assert "then: live in dev, 1 signature (not an author's) 另需" in page.text
+    assert page.text.count("then: ") == 2
+
+
 def test_uncommitted_changes_are_warned_of_and_cannot_be_checked_out() -> None:
     text = Page(render(samples.complete(dirty=True))).text
     assert "Uncommitted changes." in text
