@@ -12,10 +12,23 @@ from collections.abc import Sequence
 
 import click
 
-from ascend_assets.cli import add, init, preflight, registry, run_command
+from ascend_assets.cli import (
+    add,
+    approve,
+    audit,
+    bundle,
+    doctor,
+    init,
+    model,
+    moves,
+    preflight,
+    run_command,
+    show,
+    store,
+)
 from ascend_assets.cli.console import Refused, Unusable, progress
 from ascend_assets.cli.exits import INTERRUPTED, REFUSED, UNUSABLE
-from ascend_assets.models import BadModel
+from ascend_assets.yaml_file import BadYaml
 from resources.home import home
 
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
@@ -38,9 +51,15 @@ cli.add_command(preflight.preflight)
 cli.add_command(add.add)
 cli.add_command(run_command.run)
 cli.add_command(run_command.release)
-cli.add_command(registry.status)
-cli.add_command(registry.show)
-cli.add_command(registry.model)
+cli.add_command(show.status)
+cli.add_command(show.show)
+cli.add_command(model.model)
+cli.add_command(approve.approve)
+cli.add_command(moves.promote)
+cli.add_command(bundle.bundle)
+cli.add_command(audit.audit)
+cli.add_command(store.store)
+cli.add_command(doctor.doctor)
 cli.add_command(init.init)
 
 
@@ -75,10 +94,10 @@ def _failed(error: Exception) -> int:
         return _say(f"{error.format_message().rstrip('.')}{hint}", UNUSABLE)
     if isinstance(error, Refused):
         return _say(str(error), REFUSED)
-    if isinstance(error, BadModel) and len(error.problems) > 1:
+    if isinstance(error, BadYaml) and len(error.problems) > 1:
         for problem in error.problems:
             progress(str(problem))
-        return _say(f"model {error.folder.name!r}: its file has the {len(error.problems)} problems above", UNUSABLE)
+        return _say(f"{error.subject}: its file has the {len(error.problems)} problems above", UNUSABLE)
     return _say(_told(error), UNUSABLE)
 
 

@@ -10,7 +10,8 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +30,15 @@ class Refused(Exception):
 
 class Unusable(Exception):
     """Cannot be done with what was given: exit code 2. The message says what to do."""
+
+
+@contextmanager
+def refusing(*kinds: type[Exception]) -> Iterator[None]:
+    """Take errors of these kinds for refusals: what was asked is possible, and the answer is no."""
+    try:
+        yield
+    except kinds as error:
+        raise Refused(str(error)) from error
 
 
 def print_json(value: object) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from ascend_assets.assets import dossier
 from ascend_assets.cli.session import Ended, Session
 from ascend_assets.dossier.render import render
+from ascend_assets.environments import in_force
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.gates.wording import clipped
 from ascend_assets.records import DeploymentRecord, DossierRecord, Record, ReleaseRecord, SourceRecord
@@ -55,7 +56,7 @@ def of(work: Session, ended: Ended, verdicts: list[Verdict], *, anew: bool) -> O
     made = _by_stage(work.held(ended.run_id))
     held = made if anew else {**_by_stage(work.held()), **made}
     source, whole = held.get("source"), held.get("dossier")
-    release, deployment = made.get("release"), made.get("dev__deployment")
+    release, deployment = made.get("release"), made.get(f"{in_force().first.name}__deployment")
     failed = [verdict for verdict in verdicts if not verdict]
     return Outcome(
         candidate=source.candidate if isinstance(source, SourceRecord) else "",

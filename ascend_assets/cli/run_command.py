@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ascend_assets.cli import options, tags
 from ascend_assets.cli.console import Refused, Unusable, print_json, progress, say
 from ascend_assets.cli.verdicts import counted, verdict_table
+from ascend_assets.environments import in_force
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.progress import StageEvent, listening
 
@@ -55,8 +57,8 @@ class Watch:
 @click.argument("model")
 @click.option("--commit", default="", metavar="REV", help="Build this commit's files instead of the working tree's.")
 @click.option("--reason", default="", help="Why; stands in the ledger.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def run(model: str, commit: str, reason: str, as_json: bool) -> None:  # noqa: FBT001 - click passes options by keyword
+@options.as_json
+def run(*, model: str, commit: str, reason: str, as_json: bool) -> None:
     """Build a candidate of MODEL and carry it to dev, if every gate lets it pass.
 
     Exit code 0: deployed to dev. 1: judged and refused. 2: not usable.
@@ -66,7 +68,7 @@ def run(model: str, commit: str, reason: str, as_json: bool) -> None:  # noqa: F
     with session.opened(model, commit) as work:
         watch = Watch(quiet=as_json)
         if not as_json:
-            progress(f"{model}: {work.commit[:12] or 'what is checked out'} -> dev")
+            progress(f"{model}: {work.commit[:12] or 'what is checked out'} -> {in_force().first.name}")
         begin = time.monotonic()
         with listening(watch):
             ended = work.execute(f"{model}_candidate", reason)
@@ -77,8 +79,9 @@ def run(model: str, commit: str, reason: str, as_json: bool) -> None:  # noqa: F
 @click.command(short_help="Judge the candidate that is there once more, and release it.")
 @click.argument("model")
 @click.option("--reason", default="", help="Why; stands in the ledger.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def release(model: str, reason: str, as_json: bool) -> None:  # noqa: FBT001 - click passes options by keyword
+@click.option("--tag", is_flag=True, help="Also write the git tag MODEL/vVERSION at its commit; push it yourself.")
+@options.as_json
+def release(*, model: str, reason: str, tag: bool, as_json: bool) -> None:
     """Judge the candidate of MODEL that is there once more, and release it to dev if it may pass. Builds nothing."""
     from ascend_assets.cli import outcome, session
 
@@ -91,6 +94,8 @@ def release(model: str, reason: str, as_json: bool) -> None:  # noqa: FBT001 - c
             ended = work.execute(f"{model}_regate", reason)
         end = outcome.of(work, ended, watch.verdicts, anew=False)
         report(work, end, watch, time.monotonic() - begin, as_json=as_json)
+        if tag and end.release:
+            tags.write(work.tools(), model, end.release.version)
 
 
 def report(work: "session.Session", end: "outcome.Outcome", watch: Watch, seconds: float, *, as_json: bool) -> None:
@@ -127,7 +132,7 @@ def _print(work: "session.Session", end: "outcome.Outcome", watch: Watch, second
     if end.page:
         say(f"  dossier    {end.page}")
     if any(verdict.criterion == "clean_tree" and verdict.value for verdict in end.verdicts):
-        say("  source     the working tree, with changes that no commit has: it stays in dev")
+        say(f"  source     the working tree, with changes that no commit has: it stays in {in_force().first.name}")
     emulated = any(verdict.origin == "emulated" for verdict in end.verdicts)
     if emulated:
         say("  evidence   emulated on this machine's CPU: staging and prod want it measured on an NPU")

@@ -4,8 +4,6 @@ Here belong opening what a run needs and reading how it ended. Not here: printin
 """
 
 import logging
-import os
-import pwd
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from ascend_assets.assets.deployment import NotAdmitted
 from ascend_assets.assets.release import ReleaseRefused
 from ascend_assets.cli.console import Unusable
 from ascend_assets.cli.interrupts import heard
+from ascend_assets.cli.person import actor
 from ascend_assets.codec import AnyRecord, read_record
 from ascend_assets.definitions import build_defs
 from ascend_assets.guard import NotReleasable
@@ -138,15 +137,6 @@ def _bury(instance: dg.DagsterInstance, model: str) -> None:
     statuses = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
     for run in instance.get_runs(dg.RunsFilter(tags=mine, statuses=statuses)):
         instance.report_run_failed(run, "The process of this run was killed: ascend run was started anew.")
-
-
-def actor() -> str:
-    """Who works here, for the ledger."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = f"uid-{os.getuid()}"  # a container may run as a number that nobody has named
-    return os.environ.get("USER") or os.environ.get("LOGNAME") or name
 
 
 def _spec_now(model: str) -> ModelSpec:

@@ -13,7 +13,6 @@ from ascend_assets.gates.verdict import Verdict, holds
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_DEV = in_force().names[0]
 _STYLES = {"refused": "bold red", "open": "yellow", "pass": ""}
 _TARGET_COLUMNS, _FOR_LIMITS, _FOR_WHY = 13, 72, 92
 """Columns of a terminal that a target's name takes, and from which on there is room for limits and for sentences."""
