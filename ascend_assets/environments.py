@@ -14,9 +14,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
 from resources.ascend.toolchain import Origin
-from resources.digests import canonical_json, sha256_bytes
 from resources.home import PROJECT
-from resources.registry.documents import Name
+from resources.registry.documents import Document, Name
 
 EvidenceOrigin = Origin | Literal["inspected"]
 """`inspected`: read off a file, the same on any machine; neither measured on an NPU nor emulated."""
@@ -47,8 +46,11 @@ class Approvals(Strict):
     signers: Annotated[str, StringConstraints(max_length=256 * 1024)] = ""
 
 
-class Environment(Strict):
-    """A place that a release can be deployed to, and what it takes to get there."""
+class Environment(Document):
+    """A place that a release can be deployed to, and what it takes to get there.
+
+    Stored as a blob, and named by its digest in ledger entries and signed statements.
+    """
 
     name: Name
     hardware: Hardware = Hardware()
@@ -71,15 +73,6 @@ class Environment(Strict):
     def origins(self) -> frozenset[EvidenceOrigin]:
         """Origins of evidence that count here."""
         return frozenset({*self.evidence, "inspected"})
-
-    def document(self) -> bytes:
-        """The policy as it is stored, and named by its digest in ledger entries and signed statements."""
-        return canonical_json(self.model_dump(mode="json"))
-
-    @property
-    def digest(self) -> str:
-        """Sha256 of the policy."""
-        return sha256_bytes(self.document())
 
 
 @dataclass(frozen=True)

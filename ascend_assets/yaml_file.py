@@ -174,7 +174,8 @@ def _allowed(model: type[BaseModel], location: Location) -> list[str]:
         models = [
             m for each in models if part in each.model_fields for m in _models(each.model_fields[part].annotation)
         ]
-    return [name for each in models for name in each.model_fields]
+    # The layout of a stored document is not for a person to choose.
+    return [name for each in models for name in each.model_fields if name != "schema_version"]
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:

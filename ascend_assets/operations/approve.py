@@ -177,7 +177,7 @@ def _record(tools: Tools, world: _World, approval: Approval, actor: str, *, dry_
         entry = _judged(tools, world, approval, actor)
         if dry_run:
             return entry
-        tools.blobs.put_bytes(world.policy.document(), "policy.json")
+        tools.blobs.put_bytes(world.policy.encoded(), "policy.json")
         try:
             tools.ledger.append(entry)
         except LedgerMoved:

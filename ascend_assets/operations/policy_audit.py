@@ -75,7 +75,7 @@ class Archive:
                 where = ".".join(map(str, problem["loc"]))
                 raise LedgerBroken(key_of(entry), f"its policy is none: {where}: {problem['msg']}") from error
             if found.digest != entry.policy_digest:
-                why = "its policy is of another version of ascend_assets: audit it with that one"
+                why = "its policy is not in canonical JSON: something else wrote it"
                 raise LedgerBroken(key_of(entry), why)
             self._policies[entry.policy_digest] = found
         if found.name != entry.environment:

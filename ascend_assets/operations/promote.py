@@ -101,7 +101,7 @@ def make(tools: Tools, decided: Plan) -> Entry:
     """Append a move that was decided on; what it was decided on is kept first. Raises `LedgerMoved`, `ClockBehind`."""
     entry = decided.entry()
     tools.blobs.put_bytes(decided.admission.encoded(), "admission.json")
-    tools.blobs.put_bytes(decided.environment.document(), "policy.json")
+    tools.blobs.put_bytes(decided.environment.encoded(), "policy.json")
     tools.ledger.append(entry)
     return entry
 

@@ -76,7 +76,7 @@ def record(  # noqa: PLR0913 - one keyword per option of the command
     )
     if not dry_run:
         tools.blobs.put_bytes(read.encoded(), "result.json")
-        tools.blobs.put_bytes(policy.document(), "policy.json")
+        tools.blobs.put_bytes(policy.encoded(), "policy.json")
         tools.ledger.append(entry)
     return Recorded(entry, judged)
 

@@ -60,7 +60,7 @@ def rollback(
     )
     if not dry_run:
         tools.blobs.put_bytes(admission.encoded(), "admission.json")
-        tools.blobs.put_bytes(policy.document(), "policy.json")
+        tools.blobs.put_bytes(policy.encoded(), "policy.json")
         tools.ledger.append(entry)
     return entry
 

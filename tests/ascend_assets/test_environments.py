@@ -88,7 +88,7 @@ def test_signers_are_the_text_of_the_file_and_part_of_the_policy(folder: Path, a
 
 def test_a_policy_is_stored_as_it_is_read(folder: Path) -> None:
     for environment in read(folder, GOOD):
-        assert Environment.model_validate_json(environment.document()) == environment
+        assert Environment.model_validate_json(environment.encoded()) == environment
 
 
 def test_a_folder_is_read_in_the_order_of_its_files(folder: Path) -> None:

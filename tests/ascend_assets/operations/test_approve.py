@@ -131,7 +131,7 @@ class TestRecorded:
         assert live is not None
         assert (said.live, said.reason, said.at) == (live.digest, "looked at the page", NOON)
         assert entry.approval.signer == "ada@example.com"
-        assert world.tools.blobs.read(entry.policy_digest) == world.policy.document()
+        assert world.tools.blobs.read(entry.policy_digest) == world.policy.encoded()
         assert world.tools.ledger.live("prod", "digits") == live, "a signature makes nothing live"
         assert world.counted() == 1
 

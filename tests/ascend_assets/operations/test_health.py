@@ -92,7 +92,7 @@ def test_a_deployment_that_nobody_signed_is_not_healthy(signed: World) -> None:
     """Whoever can write to the store can append an entry; no signature is in it."""
     made = signed.publish(0)
     policy = signed.tools.environments.first
-    signed.tools.blobs.put_bytes(policy.document(), "policy.json")
+    signed.tools.blobs.put_bytes(policy.encoded(), "policy.json")
     forged = entry(None, made, at=signed.moment, policy_digest=policy.digest)
     append(signed.tools.ledger, forged)
     assert unmet(signed, forged) == ["approvals"]
@@ -104,7 +104,7 @@ def test_a_policy_that_is_gone_is_told(world: World) -> None:
     world.store.local(f"blobs/sha256/{live.policy_digest}").unlink()
     approvals = of(world)["approvals"]
     assert (approvals.met, live.policy_digest in approvals.remedy) == (False, True)
-    world.store.put_if_absent(f"blobs/sha256/{live.policy_digest}", world.tools.environments.first.document())
+    world.store.put_if_absent(f"blobs/sha256/{live.policy_digest}", world.tools.environments.first.encoded())
     world.rewrite(f"blobs/sha256/{live.policy_digest}", b"{}")
     assert "the policy of its deployment is not to be had" in of(world)["approvals"].why
 

@@ -53,7 +53,7 @@ def test_an_entry_keeps_what_it_was_decided_on(world: World) -> None:
     assert {Verdict.model_validate(v).criterion for v in kept.verdicts} >= {"chain", "latency_p99_ms", "opset"}
     policy = world.tools.environments.get("prod")
     assert entry.policy_digest == kept.policy_digest == policy.digest
-    assert world.tools.blobs.read(entry.policy_digest) == policy.document()
+    assert world.tools.blobs.read(entry.policy_digest) == policy.encoded()
 
 
 def test_a_result_that_counted_is_named(world: World) -> None:

@@ -28,7 +28,7 @@ def test_a_good_result_is_recorded(world: World) -> None:
     assert world.tools.ledger.current("trial", "digits") == entry
     assert world.tools.ledger.live("trial", "digits") is None
     assert audit.verify(world.store, "trial", "digits")
-    assert world.tools.blobs.read(entry.policy_digest) == world.tools.environments.get("trial").document()
+    assert world.tools.blobs.read(entry.policy_digest) == world.tools.environments.get("trial").encoded()
 
 
 def test_a_bad_result_is_recorded_and_says_why(world: World) -> None:

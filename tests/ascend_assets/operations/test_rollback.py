@@ -49,7 +49,7 @@ def test_an_entry_keeps_what_it_was_decided_on(world: World) -> None:
     assert (kept.kind, kept.version, kept.live, kept.at) == (Kind.ROLLBACK, "1.1.0", live.digest, world.moment)
     assert {r.name for r in kept.requirements} == {"was_live", "manifest", "present", "content", "loads", "approvals"}
     assert not kept.unmet
-    assert world.tools.blobs.read(made.policy_digest) == world.tools.environments.get("dev").document()
+    assert world.tools.blobs.read(made.policy_digest) == world.tools.environments.get("dev").encoded()
 
 
 def test_again_and_again_it_goes_back_to_what_was_never_left(world: World) -> None:
@@ -188,7 +188,7 @@ def test_it_reads_no_further_back_than_it_must(world: World) -> None:
 def test_ten_thousand_entries_are_no_obstacle_to_a_fresh_process(world: World) -> None:
     """In seconds of CPU: other processes lengthen those of the clock."""
     releases = [world.publish(number) for number in range(2)]
-    policy = world.tools.blobs.put_bytes(world.tools.environments.get("dev").document(), "policy.json").sha256
+    policy = world.tools.blobs.put_bytes(world.tools.environments.get("dev").encoded(), "policy.json").sha256
     last = None
     folder = world.store.root / "environments" / "dev" / "digits"
     folder.mkdir(parents=True)
