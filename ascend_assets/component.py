@@ -7,13 +7,15 @@ for the command line (`models.py`).
 import dagster as dg
 from pydantic import BaseModel
 
-from ascend_assets import checks, graph, history
+from ascend_assets import checks, deployments, graph, history
 from ascend_assets.spec import ModelSpec
 from ascend_assets.walk import key_of, stages
 
 
 class AscendModel(dg.Component):
     """One model: its assets in the order of a candidate's walk, a blocking check per criterion, and two jobs.
+
+    Environments after the first have a deployment that no run makes, and every deployment has checks that only inform.
 
     `<model>_candidate` builds a candidate from source to dev; `<model>_regate` judges what is there again and releases
     it if every gate lets it pass.
@@ -42,15 +44,15 @@ class AscendModel(dg.Component):
 def model_definitions(spec: ModelSpec) -> dg.Definitions:
     """Assets, checks and jobs of one model."""
     walk = stages(spec)
-    assets = [graph.build_asset(spec, stage) for stage in walk]
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [graph.build_asset(spec, stage) for stage in walk]
     everything = dg.AssetSelection.assets(*(list(stage.asset) for stage in walk))
     last = dg.AssetSelection.assets(
         list(key_of(spec, "release")), *(list(s.asset) for s in walk if s.name == "deployment")
     )
     tags = {history.MODEL_TAG: spec.name}
     return dg.Definitions(
-        assets=assets,
-        asset_checks=checks.build_checks(spec),
+        assets=[*assets, *deployments.build_specs(spec)],
+        asset_checks=[*checks.build_checks(spec), *deployments.build_checks(spec)],
         jobs=[
             dg.define_asset_job(
                 f"{spec.name}_candidate",

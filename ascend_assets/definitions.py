@@ -11,13 +11,13 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import models
+from ascend_assets import models, operator_jobs
 from ascend_assets.component import AscendModel, model_definitions
 from ascend_assets.io_manager import RecordIOManager
 from ascend_assets.spec import ModelSpec
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import PROJECT
-from sensors import refused
+from sensors import deployed, refused
 
 _LOG = logging.getLogger("ascend_assets")
 
@@ -38,7 +38,8 @@ def build_defs(
         *parts,
         dg.Definitions(
             resources={**default_resources(), **(resources or {})},
-            sensors=[refused.refused_candidates],
+            jobs=operator_jobs.JOBS,
+            sensors=[deployed.deployed, refused.refused_candidates],
             # One process: a stage's real work runs outside Python's lock or in a child process, and a step of its own
             # process would cost more than most stages.
             executor=dg.in_process_executor,

@@ -23,6 +23,7 @@ from ascend_assets.walk import key_of
 from resources.ascend.toolchain import CompileRefused
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.store.blobs import StoreError
+from resources.store.opening import watch
 
 RESOURCES = frozenset({"store", "toolchain", "project"})
 
@@ -68,7 +69,7 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
         "kinds": set(stage.kinds),
         "owners": list(spec.owners),
         "group_name": spec.name,
-        "tags": {history.MODEL_TAG: spec.name, **({"ascend/target": stage.asset[1]} if len(stage.asset) > 2 else {})},  # noqa: PLR2004
+        "tags": {history.MODEL_TAG: spec.name, **_place(stage)},
         "code_version": code_version()[:12],
         "required_resource_keys": set(RESOURCES),
         "io_manager_key": "records",
@@ -97,6 +98,13 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
     return _asset
 
 
+def _place(stage: Stage) -> dict[str, str]:
+    """The tag of a stage that exists once per target or environment."""
+    if len(stage.asset) < 3:  # noqa: PLR2004 - model and stage alone
+        return {}
+    return {"ascend/environment" if stage.name == "deployment" else "ascend/target": stage.asset[1]}
+
+
 def _run(
     context: dg.AssetExecutionContext, spec: ModelSpec, stage: Stage, order: Order, records: Mapping[str, Record]
 ) -> Iterator[object]:
@@ -105,6 +113,7 @@ def _run(
     begin = time.monotonic()
     try:
         bench = replace(tools_of(context.resources), say=partial(_say, context, stage))
+        watch(bench.blobs.store, bench.say)
         if stage.name == "release":
             guard.require(context.instance, spec, records["dossier"])
         key = stage.key(bench, records)

@@ -20,6 +20,8 @@ CANDIDATE_TAG = "ascend/candidate"
 MODEL_TAG = "ascend/model"
 STARTED_BY_TAG = "ascend/started_by"
 """Tag of runs that go on in a process of the command line."""
+MARK = "standing"
+"""Metadata of an evaluation of a deployment's check: the mark of what was looked at (`operations/standing.py`)."""
 _LOOK_BACK = 50
 """How many materialisations of an asset are searched for work that can be reused."""
 
@@ -45,6 +47,17 @@ class Checked:
     blocks: bool
     about: int | None
     why: str
+    mark: str
+
+
+@dataclass(frozen=True)
+class Newest:
+    """What an asset last said, whoever made it say so: a person can report a materialisation in the UI."""
+
+    storage_id: int
+    run_id: str
+    timestamp: float
+    data_version: str
 
 
 def materialisations(instance: DagsterInstance, asset: Key, limit: int = _LOOK_BACK) -> list[Made]:
@@ -78,6 +91,15 @@ def latest(instance: DagsterInstance, asset: Key, run_id: str = "") -> Made | No
     return own or next(iter(made), None)
 
 
+def newest(instance: DagsterInstance, asset: Key) -> Newest | None:
+    """The latest materialisation, ours or not."""
+    for event in instance.fetch_materializations(AssetKey(list(asset)), limit=1).records:
+        shown = event.asset_materialization
+        version = shown.metadata.get(DATA_VERSION) if shown else None
+        return Newest(event.storage_id, event.run_id, event.timestamp, str(version.value) if version else "")
+    return None
+
+
 def check(instance: DagsterInstance, asset: Key, name: str) -> Checked | None:
     """The latest finished evaluation of a check, or None where it never was evaluated or is now being evaluated."""
     record = instance.get_latest_asset_check_evaluation_record(AssetCheckKey(AssetKey(list(asset)), name))
@@ -86,11 +108,13 @@ def check(instance: DagsterInstance, asset: Key, name: str) -> Checked | None:
     if not isinstance(evaluation, dg.AssetCheckEvaluation):
         return None
     target = evaluation.target_materialization_data
+    mark = evaluation.metadata.get(MARK)
     return Checked(
         passed=evaluation.passed,
         blocks=not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR,
         about=target.storage_id if target else None,
         why=evaluation.description or "",
+        mark=str(mark.value) if mark else "",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from dagster import MetadataValue
 
+from ascend_assets import markdown
 from ascend_assets.assets import dossier
 from ascend_assets.dossier.charts.precision import Size, precision_curve
 from ascend_assets.dossier.charts.times import NARROW, heat_map
@@ -28,6 +29,8 @@ from ascend_assets.records import (
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools
 from resources.home import home
+from resources.registry import audit
+from resources.registry.ledger import Entry, LedgerBroken
 
 Entries = dict[str, Any]
 _SMALL = Size(520, 220, 60)
@@ -37,7 +40,32 @@ def of_record(spec: ModelSpec, tools: Tools, record: Record, records: Mapping[st
     """Metadata entries of one materialisation. `records`: what it was made from, by name."""
     if isinstance(record, DossierRecord):
         return _dossier(spec, tools, record, records)
+    if isinstance(record, DeploymentRecord):
+        return _deployment(tools, record)
     return _BY_KIND[type(record)](record)
+
+
+def of_entry(tools: Tools, entry: Entry) -> Entries:
+    """A ledger's move: who, what, why, and on what it was decided."""
+    entries: Entries = {
+        "version": entry.version,
+        "environment": entry.environment,
+        "ledger entry": entry.sequence,
+        "kind": entry.kind.value,
+        "who": entry.actor,
+        "why": entry.reason,
+        "at": entry.at.isoformat(timespec="seconds"),
+        "release": entry.release_digest,
+        "policy": entry.policy_digest,
+    }
+    if entry.admission is not None:
+        try:
+            decided = audit.admission(tools.registry.store, entry)
+        except LedgerBroken as error:
+            entries["requirements"] = error.why
+        else:
+            entries["requirements"] = MetadataValue.md(markdown.requirements(decided.requirements))
+    return entries
 
 
 def _source(record: SourceRecord) -> Entries:
@@ -134,7 +162,11 @@ def _release(record: ReleaseRecord) -> Entries:
     return {"version": record.version, "first candidate": record.candidate}
 
 
-def _deployment(record: DeploymentRecord) -> Entries:
+def _deployment(tools: Tools, record: DeploymentRecord) -> Entries:
+    live = tools.ledger.live(record.environment, record.model)
+    if live is not None and live.digest == record.entry_digest:
+        return of_entry(tools, live)
+    # Somebody has moved on since; what this run deployed is said all the same.
     return {"version": record.version, "environment": record.environment, "ledger entry": record.sequence}
 
 
@@ -146,5 +178,4 @@ _BY_KIND: dict[type[Record], Callable[[Any], Entries]] = {
     PrecisionRecord: _precision,
     BenchmarkRecord: _benchmark,
     ReleaseRecord: _release,
-    DeploymentRecord: _deployment,
 }

@@ -1,5 +1,6 @@
 """The whole graph: what it holds is seen in review, every check and dependency exists, and a bad file is shown."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from tiny import DEFS_YAML, write_tiny
 
-from ascend_assets import checks, definitions, models
+from ascend_assets import checks, definitions, deployments, models, operator_jobs
+from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.walk import stages
 
@@ -48,20 +50,52 @@ def _asset(node: Any) -> dict[str, Any]:
 def test_no_check_and_no_dependency_is_on_an_asset_that_does_not_exist(defs: dg.Definitions) -> None:
     """Dagster takes such a typo silently, and the gate would judge nothing."""
     graph = defs.get_repository_def().asset_graph
-    made = {node.key for node in graph.asset_nodes if node.is_executable}
-    assert {key.asset_key for key in graph.asset_check_keys} <= made
+    names = models.load_all(models.DEFS)[0]
+    shown = {dg.AssetKey([model, env, "deployment"]) for model in names for env in in_force().names[1:]}
+    there = {node.key for node in graph.asset_nodes if node.is_executable} | shown
+    assert {node.key for node in graph.asset_nodes} == there
+    assert {key.asset_key for key in graph.asset_check_keys} <= there
     for node in graph.asset_nodes:
-        assert node.is_executable, f"{node.key} is made by nobody"
-        assert set(node.parent_keys) <= made
+        assert set(node.parent_keys) <= there
 
 
-def test_every_check_blocks_and_says_what_it_means(defs: dg.Definitions) -> None:
+def test_every_gate_blocks_and_says_what_it_means(defs: dg.Definitions) -> None:
     graph = defs.get_repository_def().asset_graph
-    for key in graph.asset_check_keys:
+    gates = [key for key in graph.asset_check_keys if key.asset_key.path[-1] != "deployment"]
+    for key in gates:
         spec = graph.get_check_spec(key)
         assert spec.blocking, key
         assert CRITERIA[key.name].meaning in (spec.description or "")
         assert CRITERIA[key.name].source in (spec.description or "")
+
+
+def test_every_deployment_has_checks_that_inform(defs: dg.Definitions) -> None:
+    graph = defs.get_repository_def().asset_graph
+    for model in models.load_all(models.DEFS)[0]:
+        for environment in in_force().names:
+            keys = deployments.check_keys(model, environment)
+            assert {key.name for key in keys} == {"approvals", "admissibility", "health"}
+            for key in keys:
+                spec = graph.get_check_spec(key)
+                assert not spec.blocking, f"{key} would stop a candidate for what only a reviewer can mend"
+                assert spec.description
+
+
+def test_a_release_walks_through_the_environments_in_their_order(defs: dg.Definitions) -> None:
+    graph = defs.get_repository_def().asset_graph
+    for model in models.load_all(models.DEFS)[0]:
+        for before, environment in pairwise(in_force().names):
+            node = graph.get(dg.AssetKey([model, environment, "deployment"]))
+            assert node.parent_keys == {dg.AssetKey([model, before, "deployment"])}
+
+
+def test_the_jobs_of_operators_do_not_grow_with_the_models(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_tiny(tmp_path / name)
+        (tmp_path / name / "defs.yaml").write_text(DEFS_YAML.replace("name: tiny", f"name: {name}"))
+    names = set(definitions.build_defs(folder=tmp_path).get_repository_def().job_names)
+    own = {job.name for job in operator_jobs.JOBS}
+    assert {name for name in names if not name.startswith(("one_", "two_", "__"))} == own
 
 
 def test_every_criterion_is_checked_on_some_asset() -> None:
