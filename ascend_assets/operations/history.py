@@ -6,7 +6,7 @@ signature counts is said by `promote` (its dry run). Not here: what two releases
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
 
@@ -19,6 +19,9 @@ from resources.registry.stays import stays
 
 Word = Literal["live", "was live", "rolled back", "never live"]
 Manifest = Release | Bundle
+
+_CLOCKS = timedelta(days=1)
+"""By how much the clocks of who released and who deployed may differ."""
 
 
 @dataclass(frozen=True)
@@ -129,15 +132,16 @@ def _states(tools: Tools, environment: str, name: str, about: tuple[Manifest, ..
     oldest = min((manifest.created_at for manifest in about), default=None)
     found: dict[str, tuple[Word, datetime]] = {}
     for stay in stays(tools.ledger.backwards(environment, name)):
-        # No ledger speaks of a release before there is one; a day is left to clocks that disagree.
-        if not missing or (oldest and (oldest - stay.entry.at).days >= 1):
+        # No ledger speaks of a release before there is one.
+        if oldest is None or oldest - stay.entry.at >= _CLOCKS:
             break
         manifest = missing.pop(stay.entry.release_digest, None)
-        if manifest is None:
-            continue
-        word: Word = "live" if stay.ended_by is None else "rolled back" if stay.failed else "was live"
-        found[manifest.digest] = (word, stay.entry.at)
-        _same_version(stay.entry, manifest)
+        if manifest is not None:
+            word: Word = "live" if stay.ended_by is None else "rolled back" if stay.failed else "was live"
+            found[manifest.digest] = (word, stay.entry.at)
+            _same_version(stay.entry, manifest)
+        if not missing:
+            break
     return {
         manifest.digest: _state(environment, manifest.digest, found.get(manifest.digest), present.since)
         for manifest in about
