@@ -132,10 +132,12 @@ def _print(work: "session.Session", end: "outcome.Outcome", watch: Watch, second
     if end.page:
         say(f"  dossier    {end.page}")
     if any(verdict.criterion == "clean_tree" and verdict.value for verdict in end.verdicts):
-        say(f"  source     the working tree, with changes that no commit has: it stays in {in_force().first.name}")
+        open_to_it = [e.name for e in in_force() if e.allows_dirty]
+        say(f"  source     the working tree, with changes that no commit has: it stays in {', '.join(open_to_it)}")
     emulated = any(verdict.origin == "emulated" for verdict in end.verdicts)
-    if emulated:
-        say("  evidence   emulated on this machine's CPU: staging and prod want it measured on an NPU")
+    strict = [e.name for e in in_force() if "emulated" not in e.origins]
+    if emulated and strict:
+        say(f"  evidence   emulated on this machine's CPU: for {' and '.join(strict)} it must be measured on an NPU")
     if end.release and not end.because:
         name, version = work.spec.name, end.release.version
         say(f"  next       open the dossier; ascend show {name}/{version}; make ui; ascend preflight YOUR.onnx")

@@ -86,18 +86,20 @@ def _not_live(environment: Environment, facts: Facts) -> Requirement:
 
 
 def _judged(environment: Environment, facts: Facts) -> Iterator[Requirement]:
-    obstacles, broken, foreign, missing = [], [], [], []
+    obstacles, broken, unjudged, foreign, missing = [], [], [], [], []
     for model, judged in facts.judged.items():
         of = f"{model}: " if facts.released.is_bundle else ""
         if judged.obstacle or not judged.verdicts:
             obstacles.append(f"{of}{judged.obstacle or 'there is no verdict'}")
             continue
         refused, emulated = refusing(judged.verdicts, environment)
-        broken += [f"{of}{told(v, environment.name)}" for v in refused if v.criterion != CLEAN_TREE]
+        against = [v for v in refused if v.criterion != CLEAN_TREE]
+        broken += [f"{of}{told(v, environment.name)}" for v in against if v.judged]
+        unjudged += [f"{of}{told(v, environment.name)}" for v in against if not v.judged]
         foreign += [f"{of}{_name(v)}" for v in emulated]
         missing += [f"{of}{name}" for name in _not_judged(environment, judged.verdicts)]
     obstacles = obstacles if facts.judged else ["nothing was judged"]
-    yield _verdicts(environment, obstacles, broken)
+    yield _verdicts(environment, obstacles, broken, unjudged)
     yield _evidence(environment, facts.released, obstacles, foreign)
     wanted = [name for name in environment.required_checks if name != ROLLOUT_RESULT]
     if wanted:
@@ -125,14 +127,17 @@ def _name(verdict: Verdict) -> str:
     return f"{verdict.criterion} ({verdict.target})" if verdict.target else verdict.criterion
 
 
-def _verdicts(environment: Environment, obstacles: list[str], broken: list[str]) -> Requirement:
+def _verdicts(environment: Environment, obstacles: list[str], broken: list[str], unjudged: list[str]) -> Requirement:
+    remedies = []
     if obstacles:
-        why, remedy = listing(obstacles), "release the candidate again with this version of ascend_assets"
+        remedies.append("release the candidate again with this version of ascend_assets")
     elif broken:
-        why, remedy = listing(broken), "mend the model and release it anew; no release ever changes"
-    else:
-        why, remedy = f"every limit of {environment.name} holds", ""
-    return Requirement(name="verdicts", met=not (obstacles or broken), why=why, remedy=remedy)
+        remedies.append("mend the model and release it anew; no release ever changes")
+    if unjudged and not obstacles:
+        remedies.append("provide what could not be judged, then build and release the candidate again")
+    against = obstacles or [*broken, *unjudged]
+    why = listing(against) if against else f"every limit of {environment.name} holds"
+    return Requirement(name="verdicts", met=not against, why=why, remedy="; ".join(remedies))
 
 
 def _evidence(environment: Environment, released: Released, obstacles: list[str], foreign: list[str]) -> Requirement:

@@ -90,6 +90,7 @@ def test_what_nobody_judged_is_told(made: Release) -> None:
     bad = facts(made, verdict("cve_high", admits=("dev",), judged=False, value=None, why="not judged: no scanner"))
     assert unmet(bad) == ["verdicts"]
     assert "cve_high (Ascend310P3): not judged: no scanner" in named(bad)["verdicts"].why
+    assert named(bad)["verdicts"].remedy.startswith("provide what could not be judged")
     assert unmet(bad, DEV) == []
 
 
