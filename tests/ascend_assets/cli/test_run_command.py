@@ -92,6 +92,26 @@ def test_release_judges_the_candidate_that_is_there_and_names_it(shared: Checkou
     assert Path(found["dossier"]).is_file()
 
 
+def test_a_release_is_tagged_at_its_commit_once(shared: Checkout) -> None:
+    for word in ("written", "was there"):
+        ended = shared.ascend("release", "tiny", "--tag")
+        assert ended.returncode == 0, ended.stderr
+        assert f"tag tiny/v1.0.0: {word}, at " in ended.stderr
+    release = json.loads(shared.ascend("show", "tiny", "--json").stdout)
+    assert git(shared.root, "rev-parse", "tiny/v1.0.0^{commit}") == release["commit"]
+    message = git(shared.root, "for-each-ref", "--format=%(contents)", "refs/tags/tiny/v1.0.0")
+    assert f"candidate {release['candidate']}" in message
+
+
+def test_a_tag_that_names_another_commit_is_not_moved(shared: Checkout) -> None:
+    git(shared.root, "commit", "-q", "--allow-empty", "-m", "later")
+    git(shared.root, "tag", "-f", "tiny/v1.0.0")
+    ended = shared.ascend("release", "tiny", "--tag")
+    assert ended.returncode == 2
+    assert "names commit" in ended.stderr.splitlines()[-1]
+    git(shared.root, "tag", "-d", "tiny/v1.0.0")
+
+
 def test_release_without_a_candidate_says_how_to_make_one(shared: Checkout) -> None:
     add_model(shared, "unbuilt")
     ended = shared.ascend("release", "unbuilt")
@@ -179,6 +199,9 @@ def test_a_file_that_is_added_runs_and_a_dirty_tree_is_said(shared: Checkout, tm
     assert ended.returncode == 0, ended.stderr
     assert "tokens 1.0.0 is in dev" in ended.stdout
     assert "changes that no commit has: it stays in dev" in ended.stdout
+    tagged = shared.ascend("release", "tokens", "--tag")
+    assert tagged.returncode == 2
+    assert "tokens 1.0.0 is released, but not tagged" in tagged.stderr
     again = shared.ascend("add", str(tmp_path / "tokens.onnx"), "--name", "tokens", "--soc", "Ascend310P3")
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
     assert "exists already" in again.stderr
