@@ -20,7 +20,7 @@ from resources.registry.documents import InvalidName
 from resources.registry.released import Released
 from resources.registry.releases import AlreadyReleased, MissingArtefacts, NotReleased, Release
 from resources.registry.versions import Change
-from resources.store.blobs import FolderStore
+from resources.store.blobs import Blobs, FolderStore
 from resources.store.objects import blob_key
 
 __all__ = ["world"]
@@ -185,7 +185,7 @@ KINDS = st.sampled_from(("same", "om", "weights", "signature"))
 
 @pytest.fixture(scope="module")
 def of_kind(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Release]:
-    blobs = samples.Blobs(FolderStore(tmp_path_factory.mktemp("law")))
+    blobs = Blobs(FolderStore(tmp_path_factory.mktemp("law")))
     fields: dict[str, dict[str, Any]] = {
         "same": {},
         "om": {"om": b"other"},

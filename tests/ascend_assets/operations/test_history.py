@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import registry_samples as samples
@@ -20,7 +21,7 @@ from resources.ssh_signatures import sign
 __all__ = ["world"]
 
 
-def publish(world: World, version: str, **fields: object) -> Release:
+def publish(world: World, version: str, **fields: Any) -> Release:
     made = samples.release(world.tools.blobs, version, weights=version.encode(), **fields)
     world.tools.registry.publish(made)
     return made
