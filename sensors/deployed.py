@@ -19,6 +19,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ascend_assets import deployments, graph, history
+from ascend_assets.gates.wording import listing
 from ascend_assets.operations import standing
 from ascend_assets.operations.standing import Glance
 from ascend_assets.stage import AssetKey, Tools
@@ -45,22 +46,28 @@ class _Cursor(BaseModel):
 
 @dataclass
 class _Tick:
-    """One look at the deployments. `seen`: asset -> the mark that was reported. `told`: what was, in words."""
+    """One look at the deployments. `seen`: asset -> the mark that was reported. `told`: what was, in words.
+
+    `doubtful`: assets that show a deployment of which the store knows nothing.
+    """
 
     instance: dg.DagsterInstance
     tools: Tools
     seen: dict[str, str]
     told: list[str] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)
 
     def look(self, asset: AssetKey) -> None:
         """Report on a deployment whose ledger says something else than its asset. Raises `StoreError`."""
         model, environment, _ = asset
-        try:
-            now = standing.glance(self.tools, model, environment)
-        except LedgerBroken as error:
-            now = Glance(deployments.broken_mark(error), None, empty=False)
         shown = history.newest(self.instance, asset)
         name = "/".join(asset)
+        try:
+            now = standing.glance(self.tools, model, environment)
+            if now.live is None and shown is not None and shown.data_version:
+                self.doubtful.append(name)
+        except LedgerBroken as error:
+            now = Glance(deployments.broken_mark(error), None, empty=False)
         missing = now.live is not None and (shown is None or shown.data_version != now.live.digest)
         if now.empty or (self.seen.get(name) == now.mark and not missing):
             return
@@ -109,17 +116,25 @@ def deployed(
     wanted = _deployments(context)
     seen = {name: mark for name, mark in cursor.seen.items() if tuple(name.split("/")) in wanted}
     told: list[str] = []
+    doubtful: list[str] = []
     following, trouble = cursor.following, ""
     try:
-        tick = _Tick(context.instance, graph.tools(store, toolchain, project), seen, told)
+        tick = _Tick(context.instance, graph.tools(store, toolchain, project), seen, told, doubtful)
         following = _walk(tick, _from(following, wanted))
     except StoreError as error:
         trouble = f"the store cannot be used, so nobody knows what is live: {error}"
-    said = [trouble, f"reported: {'; '.join(told)}" if told else ""]
+    said = [trouble, f"reported: {'; '.join(told)}" if told else "", _doubt(doubtful)]
     return dg.SensorResult(
         cursor=_Cursor(seen=seen, following=following).model_dump_json(),
         skip_reason=". ".join(filter(None, said)) or "every deployment shows what its ledger says",
     )
+
+
+def _doubt(doubtful: list[str]) -> str:
+    """A folder that is not mounted is an empty store: that everything is gone is told, not taken for a new start."""
+    if not doubtful:
+        return ""
+    return f"{listing(doubtful)} show what this store's ledgers know nothing of: is it the right store?"
 
 
 def _walk(tick: _Tick, assets: list[AssetKey]) -> str:

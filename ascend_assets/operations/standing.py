@@ -5,7 +5,6 @@ what is demanded (`ascend_assets/gates`), moving anything (`promote.py`, `rollba
 (`ascend_assets/deployments.py`).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -31,6 +30,8 @@ ANSWERS: dict[str, str] = {
 """Name of an answer -> what it says."""
 
 _SHOWN = 4
+_LONGEST = 1000
+"""Characters of what is wrong with what is live: a file's whole path among them."""
 _CLOCKS = timedelta(days=1)
 _LOOKER = "standing"
 
@@ -89,7 +90,7 @@ def look(tools: Tools, model: str, environment: str) -> Standing:
     policy = tools.environments.get(environment)
     before = tools.environments.before(environment)
     present = tools.ledger.present(policy.name, model)
-    origin = tools.ledger.live(before.name, model) if before else None
+    origin, trouble = _origin(tools, before, model)
     admitted, not_kept = _admitted(tools, present.live)
     waits = origin if origin and not _is_live(present, origin.release_digest) else None
     waiting, obstacle = _waiting(tools, waits, policy)
@@ -102,9 +103,9 @@ def look(tools: Tools, model: str, environment: str) -> Standing:
         admitted=admitted,
         not_kept=not_kept,
         waiting=waiting,
-        obstacle=obstacle,
+        obstacle=obstacle or trouble,
         left_by=_left_by(tools, waiting) if waiting else None,
-        mark=_mark(policy, present, origin),
+        mark=_mark(policy, present, origin, trouble),
     )
 
 
@@ -113,8 +114,9 @@ def glance(tools: Tools, model: str, environment: str) -> Glance:
     policy = tools.environments.get(environment)
     before = tools.environments.before(environment)
     present = tools.ledger.present(policy.name, model)
-    origin = tools.ledger.live(before.name, model) if before else None
-    return Glance(_mark(policy, present, origin), present.live, empty=present.head is None and origin is None)
+    origin, trouble = _origin(tools, before, model)
+    empty = present.head is None and origin is None and not trouble
+    return Glance(_mark(policy, present, origin, trouble), present.live, empty)
 
 
 def answers(standing: Standing) -> tuple[Answer, ...]:
@@ -127,11 +129,21 @@ def unreadable(why: str) -> tuple[Answer, ...]:
     return tuple(Answer(name, met=False, broken=True, why=why) for name in ANSWERS)
 
 
-def _mark(policy: Environment, present: Present, origin: Entry | None) -> str:
+def _origin(tools: Tools, before: Environment | None, model: str) -> tuple[Entry | None, str]:
+    """What is live in the environment before; or why nobody knows, which hides nothing of what is live here."""
+    if before is None:
+        return None, ""
+    try:
+        return tools.ledger.live(before.name, model), ""
+    except LedgerBroken as error:
+        return None, f"nobody knows what waits in {before.name}: {error}"
+
+
+def _mark(policy: Environment, present: Present, origin: Entry | None, trouble: str) -> str:
     known = {
         "policy": policy.digest,
         "head": present.head.digest if present.head else None,
-        "before": origin.digest if origin else None,
+        "before": origin.digest if origin else trouble,
     }
     return sha256_bytes(canonical_json(known))
 
@@ -181,16 +193,21 @@ def _left_by(tools: Tools, plan: Plan) -> Entry | None:
 def _approvals(standing: Standing) -> Answer:
     live = tuple(r for r in standing.looked_at if r.name == approvals.NAME)
     waiting = tuple(r for r in _decided(standing) if r.name == approvals.NAME)
-    parts = [f"{_live(standing)}: {listing([told(r) for r in live])}" if live else _live(standing)]
-    parts += [f"{_waits(standing)}: {listing([told(r) for r in waiting])}"] if waiting else [*_nothing(standing)]
+    parts = [": ".join([_live(standing), *map(_signed, live)])]
+    parts += [": ".join([_waits(standing), *map(_signed, waiting)])] if waiting else _nothing(standing)
+    unasked = not standing.environment.approvals.required
     return Answer(
         "approvals",
-        met=all((*live, *waiting)) and not standing.obstacle and bool(live or waiting or _unsigned(standing)),
+        met=all((*live, *waiting)) and not standing.obstacle and bool(live or waiting or unasked),
         broken=not all(live),
         why=". ".join(parts),
         live=live,
         waiting=waiting,
     )
+
+
+def _signed(requirement: Requirement) -> str:
+    return told(requirement).removeprefix(f"{approvals.NAME}: ")
 
 
 def _admissibility(standing: Standing) -> Answer:
@@ -207,7 +224,7 @@ def _admissibility(standing: Standing) -> Answer:
         said = f"{_live(standing)}, let in under {policy}"
         said += f" though it did not meet {listing([told(r) for r in faults])}" if faults else ""
     unmet = standing.waiting.unmet if standing.waiting else ()
-    may = [_verdict(standing, unmet)] if standing.waiting else [*_nothing(standing)]
+    may = [_verdict(standing, unmet)] if standing.waiting else _nothing(standing)
     return Answer(
         "admissibility",
         met=not unmet and not faults and not standing.obstacle and bool(standing.waiting or admitted),
@@ -229,7 +246,7 @@ def _verdict(standing: Standing, unmet: tuple[Requirement, ...]) -> str:
 def _health(standing: Standing) -> Answer:
     unmet = [r for r in standing.looked_at if not r]
     shown = unmet or [r for r in standing.looked_at if r.name != "manifest"]
-    said = f": {listing([told(r) for r in shown])}" if shown else ", so there is nothing to look at"
+    said = f": {listing([told(r) for r in shown], longest=_LONGEST)}" if shown else ", so there is nothing to look at"
     return Answer(
         "health",
         met=bool(standing.looked_at) and not unmet,
@@ -249,10 +266,6 @@ def _decided(standing: Standing) -> tuple[Requirement, ...]:
     return standing.waiting.admission.requirements if standing.waiting else ()
 
 
-def _unsigned(standing: Standing) -> bool:
-    return not standing.environment.approvals.required
-
-
 def _live(standing: Standing) -> str:
     live = standing.present.live
     if live is None:
@@ -265,9 +278,8 @@ def _waits(standing: Standing) -> str:
     return f"{version} waits in {standing.before.name if standing.before else ''}"
 
 
-def _nothing(standing: Standing) -> Iterator[str]:
+def _nothing(standing: Standing) -> list[str]:
     """Why there is no word on a release that waits."""
     if standing.obstacle:
-        yield standing.obstacle
-    elif standing.before is not None:
-        yield f"nothing waits in {standing.before.name}"
+        return [standing.obstacle]
+    return [f"nothing waits in {standing.before.name}"] if standing.before else []

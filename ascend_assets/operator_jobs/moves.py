@@ -74,9 +74,9 @@ def _report(context: dg.OpExecutionContext, tools: Tools, entry: Entry) -> dict[
     """What the move came to; an entry that the asset shows already, because it was live, is not reported again."""
     asset = deployments.key(entry.model, entry.environment)
     if deployments.shows(context.instance, asset, entry):
-        return {**shown.of_entry(tools, entry), "result": f"nothing to do: live is {entry}"}
+        return {"result": f"nothing to do: live is {entry}", **shown.of_entry(tools, entry)}
     report(context, tools, entry)
-    return {**shown.of_entry(tools, entry), **entry_shown(entry, dry_run=False)}
+    return {**entry_shown(entry, dry_run=False), **shown.of_entry(tools, entry)}
 
 
 def _bundle(_context: dg.OpExecutionContext, form: Members, tools: Tools) -> Mapping[str, Any]:
