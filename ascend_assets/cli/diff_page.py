@@ -114,11 +114,16 @@ def _verdicts(found: Diff) -> None:
             _head(f"verdicts: all {found.same_verdicts} the same")
         return
     _head(f"verdicts: {len(found.verdicts)} changed, {found.same_verdicts} the same")
-    ordered = sorted(found.verdicts, key=lambda verdict: _IMPORTANT.index(verdict.direction))
+    ordered = sorted(found.verdicts, key=lambda each: (not _loses(each), _IMPORTANT.index(each.direction)))
     table(
         ("", "criterion", "target", "before", "after", "limits", "admits"),
         [_verdict(verdict) for verdict in ordered],
     )
+
+
+def _loses(verdict: VerdictChange) -> bool:
+    """Whether an environment is no longer admitted: that stands above any figure."""
+    return verdict.before is not None and not {*verdict.before.admits} <= {*(verdict.after or verdict.before).admits}
 
 
 def _verdict(verdict: VerdictChange) -> tuple[str, ...]:
@@ -127,11 +132,20 @@ def _verdict(verdict: VerdictChange) -> tuple[str, ...]:
         f"  {verdict.direction}",
         verdict.criterion,
         verdict.target or _NONE,
-        number(before.value if before else None),
-        number(after.value if after else None),
+        *_figures(before.value if before else None, after.value if after else None),
         _moved(_limits(before), _limits(after)),
         _moved(_admits(before), _admits(after)),
     )
+
+
+def _figures(before: float | None, after: float | None) -> tuple[str, str]:
+    """Two values in four digits, or in as many as it takes to tell them apart."""
+    digits = (6, 9, 12, 17) if before is not None and after is not None and before != after else ()
+    shown = number(before), number(after)
+    for many in digits:
+        if shown[0] == shown[1]:
+            shown = f"{before:.{many}g}", f"{after:.{many}g}"
+    return shown
 
 
 def _moved(before: str, after: str) -> str:

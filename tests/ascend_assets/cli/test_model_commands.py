@@ -147,6 +147,20 @@ def publish(world: World, number: int, verdicts: list[dict[str, Any]]) -> None:
     world.tools.registry.publish(governed.release(world.tools.blobs, number, verdicts=tuple(verdicts)))
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [(0.99999912, 0.99999934, ["0.99999912", "0.99999934"]), (0.5, 0.25, ["0.5", "0.25"]), (0.1, None, ["0.1", "-"])],
+)
+def test_diff_shows_two_values_apart(
+    world: World, here: Here, before: float, after: float | None, shown: list[str]
+) -> None:
+    own = {"criterion": "cosine", "sense": ">=", "limits": {"dev": 0.1}, "admits": ["dev"]}
+    publish(world, 0, [{**own, "value": before}])
+    publish(world, 1, [{**own, "value": after}])
+    (line,) = (line for line in lines(here, "model", "diff", "digits", "1.0.0", "1.1.0") if "cosine" in line)
+    assert line.split()[3:5] == shown
+
+
 def test_diff_of_a_verdict_that_is_no_number_is_json(world: World, here: Here) -> None:
     verdict = {"criterion": "cosine", "sense": ">=", "limits": {"dev": 0.9}, "admits": []}
     publish(world, 0, [{**verdict, "value": "NaN"}])
