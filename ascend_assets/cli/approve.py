@@ -12,10 +12,10 @@ import click
 
 from ascend_assets.cli import options
 from ascend_assets.cli.console import Unusable, print_json, refusing, say
+from ascend_assets.cli.files import read_whole
 from ascend_assets.cli.person import actor
 from ascend_assets.cli.tools import known, registry_tools
 from resources.registry.ledger import Entry, Kind, LedgerMoved
-from resources.regular_files import open_regular
 
 if TYPE_CHECKING:
     from ascend_assets.operations.approve import Signed
@@ -65,14 +65,14 @@ def approve(  # noqa: PLR0913 - one parameter per option
     tools = registry_tools()
     decision = Decision.REJECT if reject else Decision.APPROVE
     if statement is not None and signature is None and key is None:
-        with known(tools, name), refusing(operation.ApprovalRefused):
+        with known(tools, name), refusing(operation.ApprovalRefused, as_json=as_json):
             _export(tools, name, version, environment, decision, reason, statement, as_json=as_json)
         return
     if (key is None) == (signature is None) or (key is not None and statement is not None):
         raise Unusable(
             "give --key FILE to sign here, or --statement FILE to sign elsewhere, then also --signature FILE"
         )
-    with known(tools, name), refusing(operation.ApprovalRefused, LedgerMoved):
+    with known(tools, name), refusing(operation.ApprovalRefused, LedgerMoved, as_json=as_json):
         entry = operation.approve(
             tools,
             name=name,
@@ -130,17 +130,9 @@ def _brought_back(statement: Path | None, signature: Path) -> "Signed":
         if signature.suffix != ".sig":
             raise Unusable("give the file that was signed as well: --statement FILE")
         statement = signature.with_suffix("")
-    data = _read(statement, operation.MAX_STATEMENT_BYTES)
-    armour = _read(signature, _MAX_SIGNATURE_BYTES)
+    data = read_whole(statement, operation.MAX_STATEMENT_BYTES)
+    armour = read_whole(signature, _MAX_SIGNATURE_BYTES)
     return operation.Signed(data, armour.decode("ascii", errors="replace"))
-
-
-def _read(path: Path, limit: int) -> bytes:
-    file, size = open_regular(path)
-    with file:
-        if size > limit:
-            raise Unusable(f"{path} has {size:,} bytes; at most {limit:,}: it is another file")
-        return file.read(limit)
 
 
 def _said(entry: Entry, *, dry_run: bool, as_json: bool) -> None:

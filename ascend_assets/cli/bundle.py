@@ -37,7 +37,7 @@ def create(
     """
     from ascend_assets.operations import bundle as operation
 
-    with refusing(operation.BundleRefused, AlreadyReleased):
+    with refusing(operation.BundleRefused, AlreadyReleased, as_json=as_json):
         made = operation.create(
             registry_tools(),
             name=name,

@@ -33,11 +33,13 @@ class Unusable(Exception):
 
 
 @contextmanager
-def refusing(*kinds: type[Exception]) -> Iterator[None]:
-    """Take errors of these kinds for refusals: what was asked is possible, and the answer is no."""
+def refusing(*kinds: type[Exception], as_json: bool) -> Iterator[None]:
+    """Take errors of these kinds for refusals: what was asked is possible, and the answer is no. A script reads why."""
     try:
         yield
     except kinds as error:
+        if as_json:
+            print_json({"refused": True, "because": str(error)})
         raise Refused(str(error)) from error
 
 

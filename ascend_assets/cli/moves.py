@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from ascend_assets.cli import options
-from ascend_assets.cli.console import Refused, Unusable, print_json, refusing, say
+from ascend_assets.cli.console import Refused, print_json, refusing, say
+from ascend_assets.cli.files import read_whole
 from ascend_assets.cli.person import actor
 from ascend_assets.cli.requirements import listed, requirement_table
 from ascend_assets.cli.tools import known, registry_tools, require_known
 from resources.registry.admissions import Requirement
 from resources.registry.ledger import Entry, LedgerMoved
-from resources.regular_files import open_regular
 
 
 @click.command(short_help="Make a release live in an environment, if it meets all that is demanded there.")
@@ -29,7 +29,7 @@ from resources.regular_files import open_regular
     callback=options.number,
     help="Which release; without it the one that is live in the environment before, for the first the newest.",
 )
-@click.option("--reason", default="", help="Why; stands in the ledger.")
+@options.maybe_reason
 @options.dry_run
 @options.as_json
 def promote(*, name: str, environment: str, version: str, reason: str, dry_run: bool, as_json: bool) -> None:
@@ -54,7 +54,7 @@ def promote(*, name: str, environment: str, version: str, reason: str, dry_run: 
     if decided.unmet:
         because = f"{name} {decided.released.version} may not enter {environment}"
         _refuse(because, requirements if dry_run else decided.unmet, decided.unmet, as_json=as_json)
-    with refusing(LedgerMoved):
+    with refusing(LedgerMoved, as_json=as_json):
         entry = decided.entry() if dry_run else operation.make(tools, decided)
     _said(entry, requirements, dry_run=dry_run, as_json=as_json)
 
@@ -79,14 +79,19 @@ def rollback(*, name: str, environment: str, version: str, reason: str, dry_run:
     if before is None:
         require_known(tools, name)
     try:
-        entry = operation.rollback(
-            tools, name=name, environment=environment, version=version, actor=actor(), reason=reason, dry_run=dry_run
-        )
+        with refusing(LedgerMoved, as_json=as_json):
+            entry = operation.rollback(
+                tools,
+                name=name,
+                environment=environment,
+                version=version,
+                actor=actor(),
+                reason=reason,
+                dry_run=dry_run,
+            )
     except operation.RollbackRefused as error:
         lines = str(error).splitlines()
         _refuse("; ".join(dict.fromkeys((lines[0].rstrip(":"), lines[-1]))), error.unmet, error.unmet, as_json=as_json)
-    except LedgerMoved as error:
-        raise Refused(str(error)) from error
     else:
         _said(entry, (), dry_run=dry_run, as_json=as_json, new=before is None or entry.digest != before.digest)
 
@@ -109,13 +114,13 @@ def result(
     from ascend_assets.operations import result as operation
 
     tools = registry_tools()
-    with known(tools, name), refusing(LedgerMoved, operation.ResultRefused):
+    with known(tools, name), refusing(LedgerMoved, operation.ResultRefused, as_json=as_json):
         recorded = operation.record(
             tools,
             name=name,
             environment=environment,
             version=version,
-            report=_read(report, operation.MAX_REPORT_BYTES),
+            report=read_whole(report, operation.MAX_REPORT_BYTES),
             actor=actor(),
             reason=reason,
             dry_run=dry_run,
@@ -130,14 +135,6 @@ def result(
         )
     if not recorded:
         raise Refused(f"the test of {name} {recorded.entry.version} did not go well: it does not help it on")
-
-
-def _read(path: Path, limit: int) -> bytes:
-    file, size = open_regular(path)
-    with file:
-        if size > limit:
-            raise Unusable(f"{path} has {size:,} bytes; at most {limit:,}: name the test's report")
-        return file.read(limit)
 
 
 def _refuse(because: str, shown: tuple[Requirement, ...], unmet: tuple[Requirement, ...], *, as_json: bool) -> None:

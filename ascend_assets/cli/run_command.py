@@ -56,7 +56,7 @@ class Watch:
 @click.command(short_help="Build a candidate of a model and carry it to dev.")
 @click.argument("model")
 @click.option("--commit", default="", metavar="REV", help="Build this commit's files instead of the working tree's.")
-@click.option("--reason", default="", help="Why; stands in the ledger.")
+@options.maybe_reason
 @options.as_json
 def run(*, model: str, commit: str, reason: str, as_json: bool) -> None:
     """Build a candidate of MODEL and carry it to dev, if every gate lets it pass.
@@ -78,7 +78,7 @@ def run(*, model: str, commit: str, reason: str, as_json: bool) -> None:
 
 @click.command(short_help="Judge the candidate that is there once more, and release it.")
 @click.argument("model")
-@click.option("--reason", default="", help="Why; stands in the ledger.")
+@options.maybe_reason
 @click.option("--tag", is_flag=True, help="Also write the git tag MODEL/vVERSION at its commit; push it yourself.")
 @options.as_json
 def release(*, model: str, reason: str, tag: bool, as_json: bool) -> None:

@@ -52,7 +52,7 @@ def collect(*, older_than: timedelta, dry_run: bool, as_json: bool) -> None:
     """
     from ascend_assets.operations import gc as operation
 
-    with refusing(operation.GcRefused):
+    with refusing(operation.GcRefused, as_json=as_json):
         swept = operation.gc(registry_tools(), older_than=older_than, dry_run=dry_run)
     if as_json:
         blobs = [{"key": blob.key, "size": blob.size, "age_seconds": blob.age.total_seconds()} for blob in swept.blobs]

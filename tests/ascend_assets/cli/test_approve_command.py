@@ -109,7 +109,8 @@ def test_a_key_that_nobody_allowed_is_refused_with_its_fingerprint(signed: World
 
 def test_what_needs_no_signature_is_told(signed: World, here: Here) -> None:
     about = ("approve", "digits", "--version", "1.0.0", "--env", "dev", "--reason", "x")
-    code, _, err = here(*about, "--key", str(signed.grace.path))
+    code, out, err = here(*about, "--key", str(signed.grace.path), "--json")
+    assert json.loads(out) == {"refused": True, "because": err.removeprefix("ascend: ").rstrip("\n")}
     assert (code, err) == (1, "ascend: dev takes releases without signatures: there is nothing to approve\n")
 
 

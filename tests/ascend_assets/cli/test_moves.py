@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from governed import World
 
+from ascend_assets.cli import person
 from ascend_assets.operations import promote as operation
 from ascend_assets.operations.promote import Plan
 from resources.registry.ledger import Entry
@@ -107,8 +108,9 @@ def test_whoever_was_slower_is_told_who_won(world: World, here: Here, monkeypatc
         return make(tools, decided)
 
     monkeypatch.setattr(operation, "make", late)
-    code, out, err = here("promote", "digits", "--version", "1.0.0", "--to", "dev")
-    assert (code, out) == (1, "")
+    code, out, err = here("promote", "digits", "--version", "1.0.0", "--to", "dev", "--json")
+    assert (code, json.loads(out)["refused"]) == (1, True)
+    assert json.loads(out)["because"] in err
     assert "won: entry 1 (deploy digits 1.1.0 in dev by ada" in err
     assert live(world) == "1.1.0"
 
@@ -160,6 +162,25 @@ def test_a_rollback_wants_a_reason(world: World, here: Here) -> None:
     assert world.folder.is_dir()
     code, _, err = here("model", "rollback", "digits", "--env", "dev")
     assert (code, "Missing option '--reason'" in err) == (2, True)
+
+
+def test_a_reason_that_nobody_would_read_is_not_taken(world: World, here: Here) -> None:
+    world.publish(0)
+    code, _, err = here("promote", "digits", "--to", "dev", "--reason", "x" * 2001)
+    assert (code, "at most 2,000" in err, live(world)) == (2, True, "")
+
+
+def test_a_user_with_a_long_name_or_none_may_deploy(world: World, here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.publish(0)
+    monkeypatch.setenv("USER", "u" * 500)
+    assert here("promote", "digits", "--to", "dev")[0] == 0
+    entry = world.tools.ledger.live("dev", "digits")
+    assert entry is not None
+    assert entry.actor == "u" * 200
+    monkeypatch.delenv("USER")
+    monkeypatch.delenv("LOGNAME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 123_456)
+    assert person.actor() == "uid-123456"
 
 
 def report(world: World, **fields: Any) -> str:
