@@ -47,7 +47,8 @@ def build_specs(spec: ModelSpec) -> list[dg.AssetSpec]:
             list(key(spec.name, environment.name)),
             deps=[list(key(spec.name, environments.names[place]))],
             description=_description(spec.name, environment, environments.names[place]),
-            kinds={"json"},
+            # All are named `deployment`; in the lineage this tells one from the other.
+            kinds={environment.name},
             owners=list(spec.owners),
             group_name=spec.name,
             tags={history.MODEL_TAG: spec.name, ENVIRONMENT_TAG: environment.name},
@@ -82,10 +83,10 @@ def materialisation(tools: Tools, entry: Entry) -> dg.AssetMaterialization:
         asset_key=list(key(entry.model, entry.environment)),
         description=f"{entry.kind} of {entry.version} by {entry.actor}: {entry.reason}"[:500],
         metadata={
+            **shown.of_entry(tools, entry),
             history.RECORD: write_record(tools.blobs, record),
             history.STAGE_KEY: record.key,
             history.DATA_VERSION: record.data_version,
-            **shown.of_entry(tools, entry),
         },
     )
 

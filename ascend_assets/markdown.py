@@ -38,10 +38,9 @@ def cell(value: object) -> str:
 
 
 def requirements(found: Iterable[Requirement]) -> str:
-    """Each requirement: met or not, what was found, what to do."""
-    return table(
-        ("", "requirement", "found", "what to do"), (("✓" if r else "✗", r.name, r.why, r.remedy) for r in found)
-    )
+    """Each requirement: met or not, what was found, what to do. What is not met comes first."""
+    rows = (("✓" if r else "✗", r.name, r.why, r.remedy) for r in sorted(found, key=bool))
+    return table(("", "requirement", "found", "what to do"), rows)
 
 
 def steps(found: Iterable[Step]) -> str:

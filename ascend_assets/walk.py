@@ -115,7 +115,7 @@ def _last(spec: ModelSpec, before: tuple[Stage, ...]) -> tuple[Stage, ...]:
             inputs={"release": release_key},
             options={},
             description=f"What the ledger of {in_force().first.name} says is deployed there.",
-            kinds=frozenset({"json"}),
+            kinds=frozenset({in_force().first.name}),
             reusable=False,
         ),
     )

@@ -8,6 +8,7 @@ what is demanded (`ascend_assets/gates`), moving anything (`promote.py`, `rollba
 from dataclasses import dataclass
 from datetime import timedelta
 
+from ascend_assets.dossier.text import clean
 from ascend_assets.environments import Environment
 from ascend_assets.gates import approvals
 from ascend_assets.gates.wording import listing
@@ -29,7 +30,8 @@ ANSWERS: dict[str, str] = {
 }
 """Name of an answer -> what it says."""
 
-_SHOWN = 4
+_REASON = 120
+"""Characters of a reason where there are several."""
 _LONGEST = 1000
 """Characters of what is wrong with what is live: a file's whole path among them."""
 _CLOCKS = timedelta(days=1)
@@ -200,7 +202,7 @@ def _approvals(standing: Standing) -> Answer:
         "approvals",
         met=all((*live, *waiting)) and not standing.obstacle and bool(live or waiting or unasked),
         broken=not all(live),
-        why=". ".join(parts),
+        why=_sentences(parts),
         live=live,
         waiting=waiting,
     )
@@ -229,7 +231,7 @@ def _admissibility(standing: Standing) -> Answer:
         "admissibility",
         met=not unmet and not faults and not standing.obstacle and bool(standing.waiting or admitted),
         broken=bool(faults) or (live is not None and admitted is None and live.admission is not None),
-        why=". ".join([said, *may]),
+        why=_sentences([said, *may]),
         live=kept,
         waiting=_decided(standing),
     )
@@ -237,10 +239,18 @@ def _admissibility(standing: Standing) -> Answer:
 
 def _verdict(standing: Standing, unmet: tuple[Requirement, ...]) -> str:
     if unmet:
-        return f"{_waits(standing)} and may not enter yet: {listing([told(r) for r in unmet], shown=_SHOWN)}"
+        return f"{_waits(standing)} and may not enter yet: {_missing(unmet, len(_decided(standing)))}"
     left = standing.left_by
     warning = f" (it was live here before and left by a rollback: {left.reason})" if left else ""
     return f"{_waits(standing)} and may enter{warning}: {promotion(standing.model, standing.environment.name)}"
+
+
+def _missing(unmet: tuple[Requirement, ...], of: int) -> str:
+    """One requirement with its remedy; of many the reasons alone, for the table beside has the remedies."""
+    if len(unmet) == 1:
+        return told(unmet[0])
+    reasons = "; ".join(f"{r.name} ({clean(' '.join(r.why.split()), _REASON)})" for r in unmet)
+    return f"{len(unmet)} of {of} requirements are not met: {reasons}"
 
 
 def _health(standing: Standing) -> Answer:
@@ -251,9 +261,13 @@ def _health(standing: Standing) -> Answer:
         "health",
         met=bool(standing.looked_at) and not unmet,
         broken=bool(unmet),
-        why=f"{_live(standing)}{said}",
+        why=_sentences([f"{_live(standing)}{said}"]),
         live=standing.looked_at,
     )
+
+
+def _sentences(parts: list[str]) -> str:
+    return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)
 
 
 def promotion(model: str, environment: str, version: str = "") -> str:

@@ -196,7 +196,7 @@ def test_a_ledger_that_was_edited_is_an_error_on_its_asset_and_hides_no_other(de
     assert shown(desk) == ["by hand"]
     waiting = history.check(desk.instance, deployments.key("tiny", "staging"), "admissibility")
     assert waiting is not None
-    assert "nobody knows what waits in dev" in waiting.why
+    assert "Nobody knows what waits in dev" in waiting.why
     assert said(tick(desk, first.cursor)) == NOTHING, "once"
 
 

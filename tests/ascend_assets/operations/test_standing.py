@@ -46,8 +46,8 @@ def in_prod(world: World, number: int) -> None:
 def test_where_nothing_is_live_and_nothing_waits_no_answer_is_met(world: World) -> None:
     asked = ask(world)
     assert not any(answer.met or answer.broken for answer in asked.values())
-    assert asked["health"].why == "nothing of digits is live in prod, so there is nothing to look at"
-    assert asked["approvals"].why == "nothing of digits is live in prod. nothing waits in dev"
+    assert asked["health"].why == "Nothing of digits is live in prod, so there is nothing to look at."
+    assert asked["approvals"].why == "Nothing of digits is live in prod. Nothing waits in dev."
 
 
 def test_an_environment_without_signatures_asks_for_none(world: World) -> None:
@@ -55,7 +55,7 @@ def test_an_environment_without_signatures_asks_for_none(world: World) -> None:
     world.live(0)
     asked = ask(world, "dev")
     assert all(answer.met for answer in asked.values()), asked
-    assert asked["approvals"].why == "1.0.0 is live in dev (entry 1): dev needs no signature"
+    assert asked["approvals"].why == "1.0.0 is live in dev (entry 1): dev needs no signature."
 
 
 def test_of_a_release_that_waits_it_is_said_who_must_sign_and_how(world: World) -> None:
@@ -92,7 +92,7 @@ def test_what_is_live_is_told_beside_what_waits(world: World) -> None:
     in_prod(world, 0)
     asked = ask(world)
     assert all(answer.met for answer in asked.values()), asked
-    assert "let in under the policy in force. nothing waits in dev" in asked["admissibility"].why
+    assert "let in under the policy in force. Nothing waits in dev" in asked["admissibility"].why
     world.live(1)
     asked = ask(world)
     assert "1.0.0 is live in prod (entry 2): 1 of 1 signatures" in asked["approvals"].why
