@@ -99,11 +99,13 @@ def cube_cycles(product: Matrix, cores: int, bytes_per_cycle: float) -> float:
     for by_set in _divisions(sets, cores):
         again = min(by_set, product.batch) if product.constant else product.batch
         for by_n in _divisions(blocks, cores // by_set):
-            by_rows = max(1, min(product.rows, cores // by_set // by_n))
-            piece = padded(-(-product.rows // by_rows) * product.row) // BLOCK
-            computing = -(-sets // by_set) * piece * (product.k // BLOCK) * -(-blocks // by_n)
-            feeding = 2.0 * (left * by_n + right * by_rows * again) / bytes_per_cycle
-            best = min(best, max(float(computing), feeding))
+            for by_rows in reversed(_divisions(product.rows, cores // by_set // by_n)):
+                piece = padded(-(-product.rows // by_rows) * product.row) // BLOCK
+                computing = -(-sets // by_set) * piece * (product.k // BLOCK) * -(-blocks // by_n)
+                feeding = 2.0 * (left * by_n + right * by_rows * again) / bytes_per_cycle
+                best = min(best, max(float(computing), feeding))
+                if computing >= feeding:
+                    break  # fewer cuts leave the busiest core still more to compute
     return best * product.steps
 
 
