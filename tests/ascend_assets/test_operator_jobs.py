@@ -219,7 +219,6 @@ def test_the_doctor_looks_at_the_machine(desk: Desk) -> None:
     ],
 )
 def test_what_there_is_not_is_refused_in_a_sentence(desk: Desk, name: str, form: dict[str, Any]) -> None:
-    desk.release()
     said = failure(desk.job(name, **form))
     assert said.label == "intentional-failure"
     assert said.description
