@@ -27,8 +27,12 @@ def profiles(
     found: dict[str, Profile | None] = {}
     for environment in in_force():
         found[environment.name] = None
+        looked_at: set[str] = set()
         for stay in stays(ledger.backwards(environment.name, within or spec.name)):
-            target = None if stay.failed else _target(registry, stay.entry, spec, record)
+            if stay.failed or stay.entry.release_digest in looked_at:
+                continue
+            looked_at.add(stay.entry.release_digest)
+            target = _target(registry, stay.entry, spec, record)
             if target is not None:
                 found[environment.name] = _profile(blobs, target)
                 break
