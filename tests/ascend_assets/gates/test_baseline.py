@@ -13,6 +13,7 @@ from ascend_assets.gates import baseline
 from ascend_assets.records import BenchmarkRecord
 from benchmarks import long_ledger
 from benchmarks.long_ledger import Place
+from resources.registry import released
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_a_release_is_read_once_however_often_it_was_live(world: World, monkeypa
     record = benchmark_of(world, "1.1.0")
     same = record.model_copy(update={"made_from": {**record.made_from, "om": "0" * 64}})
     read: list[str] = []
-    find = baseline.released.find
+    find = released.find
 
     def counted(*arguments: Any, **named: Any) -> Any:
         read.append(arguments[2])
@@ -59,6 +60,6 @@ def test_a_release_is_read_once_however_often_it_was_live(world: World, monkeypa
         }
         return SimpleNamespace(releases=(found.releases[0].model_copy(update={"targets": targets}),))
 
-    monkeypatch.setattr(baseline.released, "find", counted)
+    monkeypatch.setattr(released, "find", counted)
     assert profiles(world, same) == {"dev": None, "staging": None}
     assert sorted(read) == ["1.0.0", "1.1.0"]

@@ -1,6 +1,7 @@
 """`ascend doctor` names everything that is not fit, and says what to do about it."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -119,7 +120,7 @@ def test_an_ssh_keygen_that_cannot_sign(place: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_folders_that_cannot_be_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_machine.tempfile, "TemporaryFile", _read_only)
+    monkeypatch.setattr(tempfile, "TemporaryFile", _read_only)
     found = failing(place)
     assert "Read-only file system" in found["state"].said
     assert "ASCEND_STATE" in found["state"].remedy
@@ -141,7 +142,7 @@ def test_a_file_system_without_hard_links(place: Path, monkeypatch: pytest.Monke
     def no_links(source: object, _target: object) -> None:
         raise PermissionError(1, "Operation not permitted", str(source))
 
-    monkeypatch.setattr(doctor_store.os, "link", no_links)
+    monkeypatch.setattr(os, "link", no_links)
     found = failing(place)
     assert "hard links" in found["store"].remedy
     assert not found["clock"].needed
@@ -151,7 +152,7 @@ def test_a_file_system_that_gives_a_name_twice(place: Path, monkeypatch: pytest.
     def overwrite(source: Path, target: Path) -> None:
         target.write_bytes(source.read_bytes())
 
-    monkeypatch.setattr(doctor_store.os, "link", overwrite)
+    monkeypatch.setattr(os, "link", overwrite)
     assert "two deployments could both win" in failing(place)["store"].said
 
 
