@@ -65,7 +65,7 @@ def read(path: Path) -> Environments:
     if len(placed) > MAX_ENVIRONMENTS:
         problems.append(Problem(path, 1, "environments", f"{len(placed)}: at most {MAX_ENVIRONMENTS}"))
     if problems:
-        raise BadPolicy(tuple(problems))
+        raise BadPolicy(tuple(sorted(problems, key=lambda p: (str(p.file), p.line))))
     return Environments(tuple(each.environment for each in placed))
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from keys import make_key
 
 from ascend_assets import policy_file
+from ascend_assets.cli import commands
+from ascend_assets.definitions import build_defs
 from ascend_assets.environments import Environment, Environments, NoSuchEnvironment, in_force
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.policy_file import BadPolicy
@@ -269,3 +271,26 @@ def test_the_policy_in_force_is_the_one_that_is_named(folder: Path, monkeypatch:
     path.write_text(GOOD)
     monkeypatch.setenv("ASCEND_ENVIRONMENTS", str(path))
     assert in_force().names == ("lab", "field")
+
+
+@pytest.fixture
+def broken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A policy with two problems, in force."""
+    path = folder / "broken.yaml"
+    path.write_text(GOOD.replace("cve_high", "cve").replace("rollout: ab", "rollout: abc"))
+    monkeypatch.setenv("ASCEND_ENVIRONMENTS", str(path))
+    monkeypatch.setenv("ASCEND_STATE", str(folder / "state"))
+    return path
+
+
+def test_a_command_says_each_problem_in_a_line(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands.run(["model", "list", "digits_cnn"]) == 2
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"{broken}:5: environments.0.may_stay_unjudged.0: 'cve' is no criterion")
+    assert second.startswith(f"{broken}:11: environments.1.rollout: ")
+    assert last.startswith("ascend: the policy")
+
+
+def test_a_code_location_does_not_load(broken: Path) -> None:
+    with pytest.raises(BadPolicy, match=rf"{broken}:11: environments\.1\.rollout: "):
+        build_defs()
