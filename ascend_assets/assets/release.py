@@ -15,6 +15,7 @@ from ascend_assets.records import DossierRecord, Record, ReleaseRecord, SourceRe
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Order, Tools
 from resources import git
+from resources.registry.bundles import Bundles
 from resources.registry.releases import Release, ReleasedTarget
 from resources.registry.versions import FIRST, Version, next_version
 
@@ -39,6 +40,8 @@ def make(tools: Tools, key: str, order: Order, *, spec: ModelSpec, dossier: Doss
     candidate = evidence.candidate(spec, records)
     verdicts = candidate.judge(tools)
     reasons = refusals(verdicts)
+    if Bundles(tools.registry.store).versions(spec.name):
+        reasons = (*reasons, "a bundle has this name, and one name cannot be two things: rename the model")
     if reasons:
         raise ReleaseRefused(spec.name, reasons)
     release = existing(tools, candidate) or _publish(tools, order, candidate, dossier, verdicts)

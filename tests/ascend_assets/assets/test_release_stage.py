@@ -1,6 +1,7 @@
 """release and deployment: a manifest that can be judged again, by whom it was written, and one entry in the ledger."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ascend_assets.records import ReleaseRecord, SourceRecord
 from ascend_assets.stage import Order
 from resources.digests import sha256_bytes
 from resources.registry import audit
+from resources.registry.bundles import Bundle, Bundles, Member
 from resources.registry.ledger import Kind
 from resources.registry.releases import CorruptRelease, Release
 
@@ -90,6 +92,16 @@ def test_a_record_of_another_manifest_is_refused(sandbox: Sandbox) -> None:
     forged = record(released(sandbox)).model_copy(update={"release_digest": "0" * 64})
     with pytest.raises(CorruptRelease, match="the ledger names 0000"):
         deployment.make(sandbox.tools(), "k", Order(), environment="dev", release=forged)
+
+
+def test_a_bundles_name_is_no_models(sandbox: Sandbox) -> None:
+    member = Member(model="other", version="1.0.0", release_digest="0" * 64)
+    bundle = Bundle(model="tiny", version="1.0.0", members=(member,), created_at=datetime.now(UTC), created_by="ada")
+    Bundles(sandbox.tools().registry.store).publish(bundle)
+    ended = sandbox.run()
+    assert not ended.success
+    (refused,) = [event for event in ended.all_events if event.is_step_failure]
+    assert "a bundle has this name" in str(refused.step_failure_data.error)
 
 
 def test_who_wrote_since_the_release_before_is_an_author(sandbox: Sandbox) -> None:
