@@ -59,7 +59,7 @@ def collect(*, older_than: timedelta, dry_run: bool, as_json: bool) -> None:
         print_json({"dry_run": dry_run, "bytes": swept.bytes, "kept": swept.kept, "blobs": blobs})
         return
     if dry_run and swept.blobs:
-        rows = [(blob.key, f"{blob.size:,}", f"{blob.age.total_seconds() / 86_400:.1f}") for blob in swept.blobs]
-        table(("blob", "bytes", "days old"), rows)
+        rows = [(f"{b.size:,}", f"{b.age.total_seconds() / 86_400:.1f}", b.key) for b in swept.blobs]
+        table(("bytes", "days old", "blob"), rows, wrap=2)
     word = "would go" if dry_run else "are gone"
     say(f"{len(swept.blobs):,} blobs of {swept.bytes:,} bytes {word}; {swept.kept:,} are referred to and stay")

@@ -10,8 +10,6 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from resources.registry.documents import (
-    MAX_DOCUMENT_BYTES,
-    BadDocument,
     Document,
     Name,
     Person,
@@ -19,12 +17,11 @@ from resources.registry.documents import (
     Text,
     Utc,
     check_name,
-    decode,
 )
-from resources.registry.releases import AlreadyReleased, CorruptRelease, MissingArtefacts, NotReleased, version_of
+from resources.registry.releases import AlreadyReleased, MissingArtefacts, read_manifest, version_of
 from resources.registry.versions import Version, VersionText
 from resources.store.blobs import Artefact
-from resources.store.objects import NotInStore, ObjectTooLarge, Store, blob_key
+from resources.store.objects import Store, blob_key
 
 
 class Member(BaseModel):
@@ -100,22 +97,7 @@ class Bundles:
 
     def get(self, name: str, version: str, *, digest: str | None = None) -> Bundle:
         """One bundle; with `digest`, exactly that manifest. Raises `NotReleased`, `CorruptRelease`."""
-        key = bundle_key(name, version)
-        try:
-            bundle = decode(Bundle, self.store.get(key, limit=MAX_DOCUMENT_BYTES), key)
-        except NotInStore as error:
-            known = ", ".join(str(v) for v in self.versions(name)[-5:]) or "none"
-            raise NotReleased(f"bundle {name} has no version {version}; the newest are: {known}") from error
-        except (BadDocument, ObjectTooLarge) as error:
-            raise CorruptRelease(f"{error}. Restore it from a copy of the store") from error
-        if (bundle.model, bundle.version) != (name, version):
-            raise CorruptRelease(f"{key} holds the manifest of {bundle.model} {bundle.version}: restore it")
-        if digest is not None and bundle.digest != digest:
-            raise CorruptRelease(
-                f"{key} has sha256 {bundle.digest}, but {digest} was deployed: the manifest was changed. "
-                "Restore it from a copy of the store"
-            )
-        return bundle
+        return read_manifest(self.store, Bundle, bundle_key(name, version), lambda: self.versions(name), digest)
 
 
 def bundle_key(name: str, version: str) -> str:

@@ -4,8 +4,8 @@ Here belong what a manifest says and its publication. Not here: which version a 
 is deployed (`ledger.py`), or whether it may be released (the gates).
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
@@ -182,22 +182,36 @@ class Registry:
 
         Raises `NotReleased`, `CorruptRelease`.
         """
-        key = release_key(model, version)
-        try:
-            release = decode(Release, self.store.get(key, limit=MAX_DOCUMENT_BYTES), key)
-        except NotInStore as error:
-            known = ", ".join(str(v) for v in self.versions(model)[-5:]) or "none"
-            raise NotReleased(f"{model} has no release {version}; the newest are: {known}") from error
-        except (BadDocument, ObjectTooLarge) as error:
-            raise CorruptRelease(f"{error}. Restore it from a copy of the store") from error
-        if (release.model, release.version) != (model, version):
-            raise CorruptRelease(f"{key} holds the manifest of {release.model} {release.version}: restore it")
-        if digest is not None and release.digest != digest:
-            raise CorruptRelease(
-                f"{key} has sha256 {release.digest}, but the ledger names {digest}: the manifest was changed after it "
-                "was deployed. Restore it from a copy of the store"
-            )
-        return release
+        return read_manifest(self.store, Release, release_key(model, version), lambda: self.versions(model), digest)
+
+
+AnyManifest = TypeVar("AnyManifest", "Release", "Bundle")
+
+
+def read_manifest(
+    store: Store, kind: type[AnyManifest], key: str, versions: Callable[[], tuple[Version, ...]], digest: str | None
+) -> AnyManifest:
+    """A manifest as it was published under a key; with `digest`, exactly that one.
+
+    `versions` finds those that there are, for whoever asks for another. Raises `NotReleased`, `CorruptRelease`.
+    """
+    _, name, _, file = key.split("/")
+    version = file.removesuffix(".json")
+    try:
+        found = decode(kind, store.get(key, limit=MAX_DOCUMENT_BYTES), key)
+    except NotInStore as error:
+        known = ", ".join(str(v) for v in versions()[-5:]) or "none"
+        raise NotReleased(f"{name} has no release {version}; the newest are: {known}") from error
+    except (BadDocument, ObjectTooLarge) as error:
+        raise CorruptRelease(f"{error}. Restore it from a copy of the store") from error
+    if (found.model, found.version) != (name, version):
+        raise CorruptRelease(f"{key} holds the manifest of {found.model} {found.version}: restore it")
+    if digest is not None and found.digest != digest:
+        raise CorruptRelease(
+            f"{key} has sha256 {found.digest}, but the ledger names {digest}: the manifest was changed after it "
+            "was deployed. Restore it from a copy of the store"
+        )
+    return found
 
 
 def _refuse_missing(release: Release, missing: list[str]) -> None:

@@ -128,9 +128,10 @@ def test_gc_shows_what_would_go_and_keeps_what_is_named(world: World, here: Here
 def test_gc_tells_what_would_go_with_size_and_age(world: World, here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     swept = gc.Swept((gc.Unreferenced(blob_key("a" * 64), 1234, timedelta(days=20)),), 7, dry_run=True)
     monkeypatch.setattr(gc, "gc", lambda *_, **__: swept)
+    monkeypatch.setenv("COLUMNS", "120")
     assert world.folder.is_dir()
     out = here("store", "gc", "--dry-run")[1]
-    assert f"{blob_key('a' * 64)}  1,234  20.0" in out
+    assert f"1,234  20.0      {blob_key('a' * 64)}" in out
     assert out.splitlines()[-1] == "1 blobs of 1,234 bytes would go; 7 are referred to and stay"
     (blob,) = parsed(here("store", "gc", "--dry-run", "--json")[1])["blobs"]
     assert (blob["size"], blob["age_seconds"]) == (1234, 20 * 86_400)

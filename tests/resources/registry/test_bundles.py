@@ -68,7 +68,7 @@ def test_versions_are_listed_as_numbers(bundles: Bundles, blobs: Blobs, members:
         bundles.publish(bundle(blobs, *members, version=version))
     assert [str(v) for v in bundles.versions("speech")] == ["1.9.0", "1.10.0"]
     assert bundles.latest("another") is None
-    with pytest.raises(NotReleased, match=r"no version 3\.0\.0; the newest are: 1\.9\.0, 1\.10\.0"):
+    with pytest.raises(NotReleased, match=r"no release 3\.0\.0; the newest are: 1\.9\.0, 1\.10\.0"):
         bundles.get("speech", "3.0.0")
 
 
