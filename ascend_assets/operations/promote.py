@@ -17,7 +17,7 @@ from resources.registry import released as registered
 from resources.registry.admissions import Admission, Requirement
 from resources.registry.ledger import Entry, Kind, Present
 from resources.registry.released import Released
-from resources.registry.releases import NotReleased
+from resources.registry.releases import NotReleased, Release
 from resources.registry.stays import Record, record_of
 
 _CLOCKS = timedelta(days=1)
@@ -125,7 +125,7 @@ def _decide(tools: Tools, found: Released, policy: Environment, present: Present
     now = tools.now()
     signed = health.signed(policy, found, present, now)
     tested = result.newest(tools, policy, present, found.digest)
-    judged = {release.model: _judged(tools, found, release.model) for release in found.releases}
+    judged = {release.model: _judged(tools, release, found.name) for release in found.releases}
     facts = Facts(
         released=found,
         present=present,
@@ -152,10 +152,9 @@ def _decide(tools: Tools, found: Released, policy: Environment, present: Present
     return Plan(found, policy, present, document, actor, reason)
 
 
-def _judged(tools: Tools, found: Released, model: str) -> Judged:
-    release = next(r for r in found.releases if r.model == model)
+def _judged(tools: Tools, release: Release, within: str) -> Judged:
     try:
-        return Judged(judging.rejudge(tools, release, within=found.name))
+        return Judged(judging.rejudge(tools, release, within=within))
     except judging.NotJudgeable as error:
         return Judged((), str(error))
 

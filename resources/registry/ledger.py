@@ -205,7 +205,7 @@ class Ledger:
         Raises `LedgerMoved` if the entry does not follow the last one, or a racing writer took its number, and
         `LedgerBroken` if the last one cannot be believed.
         """
-        last = self.current(entry.environment, entry.model)
+        last = self.current(entry.environment, entry.model, near=entry.sequence - 1)
         follows = (last.sequence + 1, last.digest) if last else (1, None)
         if (entry.sequence, entry.previous) != follows:
             raise LedgerMoved(entry, last)
@@ -213,9 +213,9 @@ class Ledger:
             raise LedgerMoved(entry, self._read(entry.environment, entry.model, entry.sequence))
         return entry.digest
 
-    def current(self, environment: str, model: str) -> Entry | None:
-        """The last entry: the present. Raises `LedgerBroken`."""
-        sequence = self._last(environment, model)
+    def current(self, environment: str, model: str, *, near: int = 0) -> Entry | None:
+        """The last entry. `near`: a number that may be close to the last, to begin with. Raises `LedgerBroken`."""
+        sequence = self._last(environment, model, near=near)
         return self._read(environment, model, sequence) if sequence else None
 
     def history(self, environment: str, model: str) -> tuple[Entry, ...]:
@@ -267,12 +267,17 @@ class Ledger:
             yield entry
             after = entry
 
-    def _last(self, environment: str, model: str) -> int:
+    def _last(self, environment: str, model: str, *, near: int = 0) -> int:
         """The highest number; 0 where there is none.
 
-        A long ledger is not listed from its beginning: doubling and halving find a number that is there, and what is
-        listed after it shows any later one, even beyond a gap.
+        A long ledger is not listed from its beginning but after a number that is there: `near`, or one that is
+        searched. The list shows any later one, even beyond a gap.
         """
+        there = near if near and self._has(environment, model, near) else self._one_there(environment, model)
+        return max(self._sequences(environment, model, after=there), default=there)
+
+    def _one_there(self, environment: str, model: str) -> int:
+        """A number that is there, found by doubling and halving; without gaps the highest. 0 where 1 is missing."""
         there, absent = 0, 1
         while self._has(environment, model, absent):
             there, absent = absent, absent * 2
@@ -282,7 +287,7 @@ class Ledger:
                 there = middle
             else:
                 absent = middle
-        return max(self._sequences(environment, model, after=there), default=there)
+        return there
 
     def _has(self, environment: str, model: str, sequence: int) -> bool:
         return sequence < 10**_DIGITS and self.store.head(entry_key(environment, model, sequence)) is not None

@@ -224,6 +224,15 @@ def test_a_gap_does_not_hide_what_comes_after(ledger: Ledger, released: Release,
         assert current.sequence == 9
 
 
+@pytest.mark.parametrize("near", [0, 1, 4, 5, 8, 9, 10, 1000])
+def test_the_end_is_the_same_wherever_one_begins_to_look(
+    ledger: Ledger, released: Release, store: FolderStore, near: int
+) -> None:
+    last = deploy(ledger, released, times=9)
+    store.local(key(5)).unlink()
+    assert ledger.current("dev", "digits", near=near) == last
+
+
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 7, 8, 9, 31, 33])
 def test_the_end_is_found_without_reading_the_rest(ledger: Ledger, released: Release, length: int) -> None:
     assert ledger.current("dev", "digits") is None
