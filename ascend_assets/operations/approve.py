@@ -13,6 +13,7 @@ from pathlib import Path
 from ascend_assets.environments import Environment
 from ascend_assets.gates import approvals
 from ascend_assets.gates.approval_rules import about_another_release, given_elsewhere
+from ascend_assets.operations.appending import append
 from ascend_assets.stage import Tools
 from resources import allowed_signers, ssh_armour, ssh_signatures
 from resources.allowed_signers import BadSigners
@@ -177,9 +178,8 @@ def _record(tools: Tools, world: _World, approval: Approval, actor: str, *, dry_
         entry = _judged(tools, world, approval, actor)
         if dry_run:
             return entry
-        tools.blobs.put_bytes(world.policy.encoded(), "policy.json")
         try:
-            tools.ledger.append(entry)
+            append(tools, entry, world.policy)
         except LedgerMoved:
             left -= 1
             if not left:

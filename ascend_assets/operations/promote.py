@@ -11,6 +11,7 @@ from ascend_assets.environments import Environment
 from ascend_assets.gates import admission
 from ascend_assets.gates.admission import Facts, Judged
 from ascend_assets.operations import health, judging, result
+from ascend_assets.operations.appending import append
 from ascend_assets.operations.wording import told
 from ascend_assets.stage import Tools
 from resources.registry import released as registered
@@ -100,9 +101,7 @@ def plan(tools: Tools, *, name: str, environment: str, version: str = "", actor:
 def make(tools: Tools, decided: Plan) -> Entry:
     """Append a move that was decided on; what it was decided on is kept first. Raises `LedgerMoved`, `ClockBehind`."""
     entry = decided.entry()
-    tools.blobs.put_bytes(decided.admission.encoded(), "admission.json")
-    tools.blobs.put_bytes(decided.environment.encoded(), "policy.json")
-    tools.ledger.append(entry)
+    append(tools, entry, decided.environment, decided.admission)
     return entry
 
 

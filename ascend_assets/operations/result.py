@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ascend_assets.environments import Environment
 from ascend_assets.gates import rollout
 from ascend_assets.gates.rollout import RolloutReport
+from ascend_assets.operations.appending import append
 from ascend_assets.stage import Tools
 from resources.registry import released as registered
 from resources.registry.admissions import Requirement
@@ -75,9 +76,7 @@ def record(  # noqa: PLR0913 - one keyword per option of the command
         result=read.digest,
     )
     if not dry_run:
-        tools.blobs.put_bytes(read.encoded(), "result.json")
-        tools.blobs.put_bytes(policy.encoded(), "policy.json")
-        tools.ledger.append(entry)
+        append(tools, entry, policy, read)
     return Recorded(entry, judged)
 
 

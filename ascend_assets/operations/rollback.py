@@ -10,6 +10,7 @@ from itertools import islice
 
 from ascend_assets.environments import Environment
 from ascend_assets.operations import health
+from ascend_assets.operations.appending import append
 from ascend_assets.operations.wording import told
 from ascend_assets.stage import Tools
 from resources.registry.admissions import Admission, Requirement
@@ -59,9 +60,7 @@ def rollback(
         admission=admission.digest,
     )
     if not dry_run:
-        tools.blobs.put_bytes(admission.encoded(), "admission.json")
-        tools.blobs.put_bytes(policy.encoded(), "policy.json")
-        tools.ledger.append(entry)
+        append(tools, entry, policy, admission)
     return entry
 
 
