@@ -1,7 +1,6 @@
 """The command line starts at once, and loads of the heavy libraries only what a command needs."""
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -84,17 +83,6 @@ def test_what_is_wanted_at_night_loads_neither_dagster_nor_onnx(
         names = loaded(world.folder, *words, **policy)
         assert "0" in names, command
         assert not names.intersection({*HEAVY, "onnx", "onnxruntime", "numpy"}), command
-
-
-def test_help_is_there_at_once(ascend: "Ascend") -> None:
-    def seconds() -> float:
-        begin = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert ascend("--help").code == 0
-        end = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
-
-    # Processor time, and the best of three: other tests share the machine.
-    assert min(seconds() for _ in range(3)) < 0.3
 
 
 def test_help_tells_each_command_in_one_line(ascend: "Ascend") -> None:
