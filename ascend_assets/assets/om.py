@@ -7,23 +7,29 @@ Here belongs the call of the toolchain's compiler and the record of what it made
 from ascend_assets.records import LintRecord, OmRecord, OnnxRecord
 from ascend_assets.spec import ModelSpec, Target
 from ascend_assets.stage import Order, Tools
+from resources.ascend.toolchain import ToolchainError
 
 
 def make(
     tools: Tools, key: str, _order: Order, *, onnx: OnnxRecord, lint: LintRecord, spec: ModelSpec, target: Target
 ) -> OmRecord:
-    """Compile for `target`. Raises `CompileRefused` with every reason."""
+    """Compile for `target`. Raises `CompileRefused` with every reason, `ToolchainError` for a file that is another."""
     options = target.options(spec.inputs)
     with tools.scratch() as folder:
         output = folder / f"{spec.name}-{target.key}.om"
-        report = tools.toolchain.compile(tools.blobs.path(onnx.file), options, output)
-        info = tools.toolchain.open(output, target.soc_version)
+        made = tools.toolchain.compile(tools.blobs.path(onnx.file), options, output)
+        opened = tools.toolchain.open(output, target.soc_version)
+        if opened.identity != made.info.identity:
+            raise ToolchainError(
+                f"{output.name}: the file says it is {opened.identity[:12]}, but {made.info.identity[:12]} was compiled: "
+                "another process writes there, or another compiler was called than was asked; compile again"
+            )
         file = tools.keep(output, output.name)
     return OmRecord(
         key=key,
         made_from={"onnx": onnx.data_version, "lint": lint.data_version},
         target=target.key,
         file=file,
-        info=info,
-        report=report,
+        info=made.info,
+        report=made.report,
     )

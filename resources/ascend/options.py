@@ -4,8 +4,9 @@ Here belong the options both toolchains honour, their legal values and exclusion
 Not here: whether an operator is supported (the toolchain's answer), or defaults for a model (its `defs.yaml`).
 """
 
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -27,6 +28,14 @@ PRECISION_MODES_V2: tuple[str, ...] = get_args(PrecisionModeV2)
 
 Dim = Annotated[int, Field(ge=-1)]
 Positive = Annotated[int, Field(ge=1)]
+
+
+def without_unset(model: BaseModel, written: dict[str, Any], later: AbstractSet[str]) -> dict[str, Any]:
+    """`written` without the `later` fields that are at their default: what is not given is not stored."""
+    unset = {
+        n for n in later if getattr(model, n) == type(model).model_fields[n].get_default(call_default_factory=True)
+    }
+    return {name: value for name, value in written.items() if name not in unset}
 
 
 class MixList(BaseModel):

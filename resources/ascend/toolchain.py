@@ -5,12 +5,13 @@ and digests, never an opinion: whether a number is good enough is decided in `as
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
-from resources.ascend.options import CompileOptions
+from resources.ascend.options import CompileOptions, without_unset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,19 @@ class Report(BaseModel):
     """A frozen report. NaN and infinity survive JSON as strings, because a verdict must be able to see them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class GrownReport(Report):
+    """A report that has gained fields since the first were stored.
+
+    `LATER` names them: unset they are not written, so that what was stored before keeps its bytes and its digest.
+    """
+
+    LATER: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_unset(self, write(self), self.LATER)
 
 
 class ToolchainIdentity(Report):
@@ -112,18 +126,51 @@ class SmallConstant(Report):
     what: str
 
 
-class Comparison(Report):
-    """All layers of one model on one set of inputs."""
+class NotCompared(Report):
+    """A node of the ONNX graph whose result could not be compared, and why (fused away, say)."""
+
+    node: str
+    op: str
+    why: str
+
+
+class FusionTrial(Report):
+    """The same model compiled again with all fusion passes off, on the same inputs.
+
+    `fused` and `unfused`: the largest relative Euclidean distance over the outputs. `passes`: those that took effect
+    in the fused compilation. `verdict`: what the pair says about where the error comes from.
+    """
+
+    fused: float
+    unfused: float
+    passes: tuple[str, ...]
+    verdict: Literal["fusion", "arithmetic", "neither"]
+
+
+class Comparison(GrownReport):
+    """All layers of one model on one set of inputs.
+
+    `not_compared` and `fusion` come from a device: an emulator computes every node and fuses nothing.
+    """
+
+    LATER = frozenset({"not_compared", "fusion"})
 
     origin: Origin
     layers: tuple[LayerComparison, ...]
     outputs: tuple[OutputComparison, ...]
     first_bad_layer: BadLayer | None
     small_constants: tuple[SmallConstant, ...] = ()
+    not_compared: tuple[NotCompared, ...] = ()
+    fusion: FusionTrial | None = None
 
 
-class OpTime(Report):
-    """One operator's time on the device. `time_us` microseconds; `flops` and `bytes` are what it has to do."""
+class OpTime(GrownReport):
+    """One operator's time on the device. `time_us` microseconds; `flops` and `bytes` are what it has to do.
+
+    `core` is msprof's task type (AI_CORE, AI_VECTOR_CORE, AI_CPU, MIX_AIC ...), empty where nothing was measured.
+    """
+
+    LATER = frozenset({"core"})
 
     node: str
     op: str
@@ -131,6 +178,7 @@ class OpTime(Report):
     bound: Bound
     flops: int
     bytes: int
+    core: str = ""
 
 
 class Latency(Report):
@@ -155,13 +203,33 @@ class ErrorBand(Report):
     points: int
 
 
-class Profile(Report):
-    """How fast a compiled model runs.
+class Measurement(Report):
+    """How a benchmark was taken on a device.
+
+    `runs_ms`: the time of each run after `warmup` runs, in order. `device`: which one, in words (`NPU 3 chip 0 on
+    host`). `tools`: what measured, with versions as far as they tell. `energy_j`: joules of all runs, None where the
+    tools do not tell. `advice`: what msprof-analyze's advisor says. `notes`: what a reader must know (a card whose
+    clock changes makes core times a reference only).
+    """
+
+    runs_ms: tuple[float, ...]
+    warmup: int
+    device: str
+    tools: tuple[str, ...] = ()
+    energy_j: float | None = None
+    advice: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Profile(GrownReport):
+    """How fast a compiled model runs. `measurement` is there if and only if the origin is `measured`.
 
     `latency_ms` for one batch; `throughput` in samples per second; `aicore_utilisation` the share of the wall time in
     which AI cores compute, 0 to 1; `memory_bytes` weights, workspace and activations; `memory_available_bytes` what the
     SoC has.
     """
+
+    LATER = frozenset({"measurement"})
 
     origin: Origin
     soc_version: str
@@ -174,15 +242,28 @@ class Profile(Report):
     bound: Bound
     error_band: ErrorBand | None
     ops: tuple[OpTime, ...]
+    measurement: Measurement | None = None
 
 
 class OmInfo(Report):
-    """What a compiled model says about itself. `identity` is sha256 over ONNX digest, SoC, options and toolchain."""
+    """What a compiled model says about itself. `identity` is sha256 over ONNX digest, SoC, options and toolchain.
+
+    `options` as far as the file tells: a real `.om` names the option files that it was compiled with (kept operators,
+    AIPP, switches) by digest, and does not hold them. `identity` covers their content all the same.
+    """
 
     identity: str
     onnx_sha256: str
     options: CompileOptions
     toolchain: ToolchainIdentity
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A successful compilation: what was made, with every option, and what the compiler said."""
+
+    info: OmInfo
+    report: CompileReport
 
 
 class ToolchainError(Exception):
@@ -209,7 +290,7 @@ class Toolchain(Protocol):
         """Name, version and origin; part of every stage's identity."""
         ...
 
-    def compile(self, onnx: Path, options: CompileOptions, output: Path) -> CompileReport:
+    def compile(self, onnx: Path, options: CompileOptions, output: Path) -> Compiled:
         """Write the compiled model to `output` (created whole or not at all). Raises `CompileRefused`."""
         ...
 

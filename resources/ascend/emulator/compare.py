@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from resources.ascend.emulator import culprit, pipeline, running, segments
-from resources.ascend.emulator.metrics import Gatherer, output_metrics
 from resources.ascend.emulator.networks import Networks, build
 from resources.ascend.emulator.segments import Segment
 from resources.ascend.emulator.small_constants import small_constants
+from resources.ascend.metrics import Gatherer, output_metrics
 from resources.ascend.toolchain import BadLayer, Comparison, LayerComparison, OutputComparison
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from resources.ascend.emulator.metrics import SMALLEST_NORMAL, cosine_similarity, relative_euclidean_distance
 from resources.ascend.emulator.precision import Arithmetic, DType
 from resources.ascend.emulator.rounding import EPSILON_DEFAULTS, NUMBER, held_value, rounded_array
+from resources.ascend.metrics import SMALLEST_NORMAL, cosine_similarity, relative_euclidean_distance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

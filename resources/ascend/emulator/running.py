@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from resources.ascend.emulator import infer
 from resources.ascend.emulator.lower import IR_VERSION
-from resources.ascend.emulator.metrics import INCOMPARABLE, SMALLEST_NORMAL, Gatherer
 from resources.ascend.emulator.networks import Layer, Networks, Weight
 from resources.ascend.emulator.precision import DType
 from resources.ascend.emulator.rounding import NUMBER
 from resources.ascend.emulator.segments import Part
+from resources.ascend.metrics import INCOMPARABLE, SMALLEST_NORMAL, Gatherer
 from resources.ascend.toolchain import LayerComparison
 
 if TYPE_CHECKING:

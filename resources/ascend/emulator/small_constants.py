@@ -7,9 +7,9 @@ divisor from zero. Not here: what they did to a result (`culprit.py`).
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from resources.ascend.emulator.metrics import SMALLEST_NORMAL
 from resources.ascend.emulator.precision import Arithmetic
 from resources.ascend.emulator.rounding import EPSILON_DEFAULTS, held_value
+from resources.ascend.metrics import SMALLEST_NORMAL
 from resources.ascend.toolchain import SmallConstant
 from resources.onnx_files.graph import Graph, Node
 

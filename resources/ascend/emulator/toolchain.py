@@ -19,7 +19,7 @@ from resources.ascend.emulator import container
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import (
     Comparison,
-    CompileReport,
+    Compiled,
     NotLoadable,
     OmInfo,
     Profile,
@@ -83,7 +83,7 @@ class Emulator:
         """Name, version and origin. The version changes with every change of the emulator's code or tables."""
         return ToolchainIdentity(name="emulator", version=_version(), cann=CANN, origin="emulated")
 
-    def compile(self, onnx: Path, options: CompileOptions, output: Path) -> CompileReport:
+    def compile(self, onnx: Path, options: CompileOptions, output: Path) -> Compiled:
         """Write the compiled model to `output`, whole or not at all.
 
         Raises `CompileRefused` with every reason, `NotWritten` when the file cannot be written.
@@ -96,7 +96,7 @@ class Emulator:
         except OSError as error:
             reason = error.strerror or str(error)
             raise NotWritten(f"{output}: cannot be written ({reason}): make room or choose another folder") from error
-        return report
+        return Compiled(om.info, report)
 
     def open(self, om: Path, soc_version: str) -> OmInfo:
         """Read what an `.om` is. Raises `NotLoadable`."""

@@ -93,9 +93,10 @@ def test_a_compilation_leaves_one_file_and_a_log_of_success(
 ) -> None:
     output = tmp_path / "out" / "model.om"
     output.parent.mkdir()
-    report = toolchain.compile(onnx_file, CompileOptions(soc_version=soc), output)
+    made = toolchain.compile(onnx_file, CompileOptions(soc_version=soc), output)
     assert [path.name for path in output.parent.iterdir()] == ["model.om"]
-    assert "ATC run success" in report.log
+    assert "ATC run success" in made.report.log
+    assert made.info == toolchain.open(output, soc)
 
 
 def test_an_om_says_what_it_is(toolchain: Toolchain, onnx_file: Path, om: Path, soc: str) -> None:

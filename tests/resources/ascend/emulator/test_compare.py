@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from resources.ascend.emulator import networks
 from resources.ascend.emulator.compare import Comparer, compare
-from resources.ascend.emulator.metrics import output_metrics
+from resources.ascend.metrics import output_metrics
 from resources.ascend.toolchain import Comparison
 
 HE = np.sqrt(2 / 64)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numeric_models import f32, i64
 
-from resources.ascend.emulator import metrics
-from resources.ascend.emulator.metrics import (
+from resources.ascend import metrics
+from resources.ascend.metrics import (
     Gatherer,
     cosine_similarity,
     kullback_leibler_divergence,

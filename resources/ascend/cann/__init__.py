@@ -1,0 +1,1 @@
+"""The real toolchain: Huawei's CANN, driven through its own commands."""

@@ -1,0 +1,52 @@
+"""Where CANN's tools run: one installation, its environment, and the bounds of every child.
+
+Here belongs starting a tool of the installation. Not here: what is in the environment (`child_environment.py`), which
+device a tool may use (`leases.py`), or what a tool's output means.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from resources.ascend.cann import child_environment
+from resources.ascend.cann.installation import Installation
+from resources.process import Completed, Limits, run
+
+LOG_BYTES = 4 * 1024 * 1024
+"""What is kept of each output of a tool: head and tail."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One machine's CANN. `say` is told about progress, in words."""
+
+    installation: Installation
+    say: Callable[[str], None] = field(default=lambda _: None)
+    root: Path = Path("/")
+    """Where the machine's files begin: another folder in tests alone."""
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        cwd: Path,
+        timeout: float,
+        devices: Sequence[int] = (),
+        for_atc: bool = False,
+        on_line: Callable[[str], None] | None = None,
+        check: bool = False,
+    ) -> Completed:
+        """Run a tool to its end in the private folder `cwd`, with CANN's environment.
+
+        `timeout` in seconds. `devices`: logical ids that the child may see, none for all. `for_atc` adds the stub
+        libraries that stand for a missing driver, which break everything else. Raises what `resources.process.run`
+        raises: `ProcessTimeout`, `ProgramMissing`, and with `check` `ProcessFailed`.
+        """
+        return run(
+            argv,
+            cwd=cwd,
+            limits=Limits(timeout=timeout, output=LOG_BYTES),
+            env=child_environment.variables(self.installation, work=cwd, devices=devices, for_atc=for_atc),
+            on_line=on_line,
+            check=check,
+        )
