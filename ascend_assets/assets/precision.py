@@ -4,9 +4,6 @@ Here belongs running both sides on the same inputs. Not here: how layers are com
 close enough (`gates/precision.py`).
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
 from ascend_assets import evaluation
 from ascend_assets.records import OmRecord, OnnxRecord, PrecisionRecord, TaskMetric
 from ascend_assets.spec import ModelSpec, Target
@@ -14,11 +11,6 @@ from ascend_assets.stage import Order, Tools
 from resources.ascend import gears
 from resources.ascend.emulator.infer import reference as fp32
 from resources.ascend.options import CompileOptions
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Tensors = Mapping[str, NDArray[Any]]
 
 
 def make(
@@ -28,7 +20,7 @@ def make(
     data = evaluation.load(tools.blobs.path(onnx.evaluation), spec.inputs) if onnx.evaluation else None
     inputs = evaluation.samples_for_comparison(data, spec.inputs, shapes(om.info.options))
     model, compiled = tools.blobs.path(onnx.file), tools.blobs.path(om.file)
-    comparison = tools.toolchain.compare(compiled, target.soc_version, model, inputs)
+    comparison = tools.toolchain.compare(compiled, target.soc_version, model, inputs, options=om.info.options)
     return PrecisionRecord(
         key=key,
         made_from={"onnx": onnx.data_version, "om": om.data_version},
@@ -58,9 +50,5 @@ def _task_metric(
     if spec.evaluation is None or data is None:
         return None
     reference = fp32(tools.blobs.path(onnx.file))
-    compiled = tools.blobs.path(om.file)
-
-    def device(inputs: "Tensors") -> "dict[str, NDArray[Any]]":
-        return tools.toolchain.infer(compiled, target.soc_version, inputs)
-
-    return evaluation.task_metric(reference.run, device, data, spec.evaluation.metric, batch=target.batch)
+    with tools.toolchain.session(tools.blobs.path(om.file), target.soc_version) as device:
+        return evaluation.task_metric(reference.run, device, data, spec.evaluation.metric, batch=target.batch)

@@ -4,7 +4,8 @@ Here belong the protocol that every toolchain keeps and the frozen reports that 
 and digests, never an opinion: whether a number is good enough is decided in `ascend_assets/gates`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Tensors = Mapping[str, NDArray[Any]]
+    Run = Callable[[Tensors], dict[str, NDArray[Any]]]
 
 Origin = Literal["measured", "emulated"]
 """Where a figure comes from: `measured` on an NPU, or `emulated` on a CPU."""
@@ -305,8 +307,18 @@ class Toolchain(Protocol):
         """
         ...
 
-    def compare(self, om: Path, soc_version: str, onnx: Path, inputs: "Tensors") -> Comparison:
-        """Compare every layer on the device with FP32 ONNX on the same inputs."""
+    def session(self, om: Path, soc_version: str) -> "AbstractContextManager[Run]":
+        """Load once, run many batches: what `infer` does, as a function that holds while the context is open."""
+        ...
+
+    def compare(
+        self, om: Path, soc_version: str, onnx: Path, inputs: "Tensors", *, options: CompileOptions | None = None
+    ) -> Comparison:
+        """Compare every layer on the device with FP32 ONNX on the same inputs.
+
+        `options`: all that the `.om` was compiled with, for what has to be compiled again; without them, as far as
+        the file tells.
+        """
         ...
 
     def profile(self, om: Path, soc_version: str) -> Profile:

@@ -6,8 +6,9 @@ says carries the origin `emulated`. Not here: any rule or arithmetic.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resources.ascend.emulator.infer import Session
-    from resources.ascend.toolchain import Tensors
+    from resources.ascend.toolchain import Run, Tensors
 
 CANN = "8.1.RC1"
 """The release whose tables and messages are emulated."""
@@ -108,8 +109,16 @@ class Emulator:
         _gear(info.options, inputs)
         return session.run(inputs)
 
-    def compare(self, om: Path, soc_version: str, onnx: Path, inputs: "Tensors") -> Comparison:
-        """Compare every layer with FP32 ONNX on the same inputs.
+    @contextmanager
+    def session(self, om: Path, soc_version: str) -> "Iterator[Run]":
+        """Load once, run many batches. Raises `NotLoadable`; the function, what `infer` raises."""
+        self._session(om, soc_version)
+        yield partial(self.infer, om, soc_version)
+
+    def compare(
+        self, om: Path, soc_version: str, onnx: Path, inputs: "Tensors", *, options: CompileOptions | None = None
+    ) -> Comparison:
+        """Compare every layer with FP32 ONNX on the same inputs. The `.om` holds all options: `options` are not needed.
 
         Raises `NotLoadable`, `WrongOnnx` when `onnx` is not what the `.om` was compiled from, and `ValueError` for a
         wrong input.
@@ -117,6 +126,7 @@ class Emulator:
         from resources.ascend.emulator.compare import compare
         from resources.onnx_files import load, with_shapes
 
+        del options
         info = self.open(om, soc_version)
         if sha256_file(onnx) != info.onnx_sha256:
             raise WrongOnnx(

@@ -148,6 +148,13 @@ def test_the_same_input_gives_the_same_output(toolchain: Toolchain, om: Path, so
     np.testing.assert_array_equal(first, second)
 
 
+def test_a_session_runs_what_infer_runs(toolchain: Toolchain, om: Path, soc: str) -> None:
+    with toolchain.session(om, soc) as run:
+        first, second = run(image()), run(image())
+    np.testing.assert_array_equal(first["scores"], second["scores"])
+    np.testing.assert_array_equal(first["scores"], toolchain.infer(om, soc, image())["scores"])
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
