@@ -21,8 +21,8 @@ def make(
         opened = tools.toolchain.open(output, target.soc_version)
         if opened.identity != made.info.identity:
             raise ToolchainError(
-                f"{output.name}: the file says it is {opened.identity[:12]}, not {made.info.identity[:12]} as compiled: "
-                "another process writes there, or another compiler was called than was asked; compile again"
+                f"{output.name}: the file says it is {opened.identity[:12]}, but what was compiled is "
+                f"{made.info.identity[:12]}: another process or another compiler wrote it; compile again"
             )
         file = tools.keep(output, output.name)
     return OmRecord(
