@@ -23,6 +23,16 @@ EPSILON = 2.0**-52
 KLD_FLOOR = 2.0**-23
 """The smallest share in msaccucmp's divergence, numpy's eps of float32."""
 
+COSINE_LIMIT, DISTANCE_LIMIT = 0.99, 0.05
+"""What msit's result analyser calls a wrong tensor: a cosine similarity below, a relative Euclidean distance above.
+
+A distance of 0.05 already means a cosine of 0.9987 or better, so the two together catch a wrong direction and a wrong
+length.
+"""
+
+LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
+"""The largest finite number of each narrow type."""
+
 SMALLEST_NORMAL = {"float16": 2.0**-14, "bfloat16": 2.0**-126}
 """Below it a type loses digits; 6.1e-5 for FP16."""
 
@@ -44,6 +54,25 @@ ALIKE = 256.0
 SAMPLE_ABOVE = 1 << 17
 SAMPLE_BLOCK, SAMPLE_EVERY = 1 << 12, 1 << 16
 """Rounding error alone is measured on the first sixteenth of each 65 536 elements of tensors above that size."""
+
+
+def beyond_limits(cosine: float, distance: float, overflow: int) -> bool:
+    """Whether a tensor breaks msit's limits or overflowed; NaN breaks any limit."""
+    return overflow > 0 or not (cosine >= COSINE_LIMIT and distance <= DISTANCE_LIMIT)
+
+
+def own_fault(x: "NDArray[Any]", y: "NDArray[Any]") -> bool:
+    """Whether device values x break the limits against y, looking only where the reference y is finite.
+
+    An attention mask is minus infinity in FP32 too, and no fault of the device.
+    """
+    import numpy as np
+
+    finite = np.isfinite(y)
+    device, truth = x[finite].astype(np.float64), y[finite].astype(np.float64)
+    overflow = int(np.count_nonzero(~np.isfinite(device)))
+    cosine = 1.0 if truth.size <= 1 else cosine_similarity(device, truth)
+    return beyond_limits(cosine, relative_euclidean_distance(device, truth), overflow)
 
 
 def output_metrics(name: str, x: "NDArray[Any]", y: "NDArray[Any]") -> OutputComparison:

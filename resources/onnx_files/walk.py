@@ -43,6 +43,20 @@ def subgraphs(node: "NodeProto") -> Iterator["GraphProto"]:
         yield from attribute.graphs
 
 
+def reads(node: "NodeProto") -> set[str]:
+    """Every tensor that a node reads from its graph: its inputs, and what the graphs inside it take from outside."""
+    read, made, pending = set(node.input), set[str](), deque(subgraphs(node))
+    while pending:
+        graph = pending.popleft()
+        made.update(value.name for value in (*graph.input, *graph.initializer))
+        read.update(value.name for value in graph.output)
+        for inner in graph.node:
+            read.update(inner.input)
+            made.update(inner.output)
+            pending.extend(subgraphs(inner))
+    return read - made - {""}
+
+
 def scopes(model: "ModelProto") -> Iterator[Scope]:
     """The main graph, then every graph inside it and inside the local functions, outer before inner."""
     pending = deque([Scope("", model.graph, 0)])

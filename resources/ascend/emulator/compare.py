@@ -12,7 +12,7 @@ from resources.ascend.emulator import culprit, pipeline, running, segments
 from resources.ascend.emulator.networks import Networks, build
 from resources.ascend.emulator.segments import Segment
 from resources.ascend.emulator.small_constants import small_constants
-from resources.ascend.metrics import Gatherer, output_metrics
+from resources.ascend.metrics import Gatherer, beyond_limits, output_metrics, own_fault
 from resources.ascend.toolchain import BadLayer, Comparison, LayerComparison, OutputComparison
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _looks_wrong(figures: LayerComparison) -> bool:
 
 def _beyond(figures: LayerComparison | OutputComparison) -> bool:
     overflow = figures.overflow if isinstance(figures, LayerComparison) else figures.non_finite
-    return culprit.beyond_limits(figures.cosine_similarity, figures.relative_euclidean_distance, overflow)
+    return beyond_limits(figures.cosine_similarity, figures.relative_euclidean_distance, overflow)
 
 
 def _first_culprit(
@@ -134,7 +134,7 @@ def _first_culprit(
             continue
         reference, own = known[layer.reference], known[layer.own]
         comparable = reference.dtype.kind == "f" and own.shape == reference.shape
-        if comparable and culprit.own_fault(own, reference):
+        if comparable and own_fault(own, reference):
             inputs = running.float_inputs(networks, layer, known)
             words = culprit.cause(layer.node, layer.made, own, reference, inputs)
             return BadLayer(node=layer.node.name, op=layer.node.op, cause=words)

@@ -1,9 +1,7 @@
-"""Which layer broke the result, and why, in words.
+"""What made a layer's own result wrong, in words.
 
-Here belongs the judgement of one layer that looks bad: whether the error is its own, and what made it. The limits are
-msit's (its result analyser calls a tensor wrong at a cosine similarity below 0.99 or a relative Euclidean distance
-above 0.05); a distance of 0.05 already means a cosine of 0.9987 or better, so the two together catch a wrong direction
-and a wrong length. Not here: finding candidates (`compare.py`).
+Here belongs the judgement of one layer whose error is its own (`resources/ascend/metrics.py` has the limits). Not here:
+finding candidates (`compare.py`).
 """
 
 import math
@@ -12,42 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from resources.ascend.emulator.precision import Arithmetic, DType
 from resources.ascend.emulator.rounding import EPSILON_DEFAULTS, NUMBER, held_value, rounded_array
-from resources.ascend.metrics import SMALLEST_NORMAL, cosine_similarity, relative_euclidean_distance
+from resources.ascend.metrics import DISTANCE_LIMIT, LARGEST, SMALLEST_NORMAL, relative_euclidean_distance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from resources.onnx_files.graph import Node
 
-COSINE_LIMIT = 0.99
-DISTANCE_LIMIT = 0.05
-
-LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
-"""The largest finite number of each narrow type."""
-
 _NAMES = {"float16": "FP16", "bfloat16": "BF16"}
 _DIGITS = {"float16": 11, "bfloat16": 8}
 _CANCELLATION = 16
 """Operands this many times the results: four of FP16's eleven bits are gone."""
-
-
-def beyond_limits(cosine: float, distance: float, overflow: int) -> bool:
-    """Whether a tensor breaks msit's limits or overflowed; NaN breaks any limit."""
-    return overflow > 0 or not (cosine >= COSINE_LIMIT and distance <= DISTANCE_LIMIT)
-
-
-def own_fault(x: "NDArray[Any]", y: "NDArray[Any]") -> bool:
-    """Whether device values x break the limits against y, looking only where the reference y is finite.
-
-    An attention mask is minus infinity in FP32 too, and no fault of the device.
-    """
-    import numpy as np
-
-    finite = np.isfinite(y)
-    device, truth = x[finite].astype(np.float64), y[finite].astype(np.float64)
-    overflow = int(np.count_nonzero(~np.isfinite(device)))
-    cosine = 1.0 if truth.size <= 1 else cosine_similarity(device, truth)
-    return beyond_limits(cosine, relative_euclidean_distance(device, truth), overflow)
 
 
 def cause(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from resources.ascend.emulator.precision import FLOAT, Arithmetic, DType, arithmetic
 from resources.ascend.emulator.rounding import NUMBER, Emitter, rounded_array
-from resources.ascend.emulator.widen import NARROW, widened
 from resources.onnx_files.graph import Graph, view
+from resources.onnx_files.widen import NARROW, widened
 
 if TYPE_CHECKING:
     import onnx

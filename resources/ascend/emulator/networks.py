@@ -13,8 +13,8 @@ from resources.ascend.emulator.op_names import EXACT
 from resources.ascend.emulator.precision import Arithmetic, DType, arithmetic
 from resources.ascend.emulator.rounding import Emitter
 from resources.ascend.emulator.sampling import Sample, sample_of
-from resources.ascend.emulator.widen import widened
 from resources.onnx_files.graph import Graph, Node, view
+from resources.onnx_files.widen import widened
 
 if TYPE_CHECKING:
     import onnx

@@ -5,8 +5,9 @@ import math
 import pytest
 from numeric_models import f32, fp16
 
-from resources.ascend.emulator.culprit import beyond_limits, cause, own_fault
+from resources.ascend.emulator.culprit import cause
 from resources.ascend.emulator.precision import Arithmetic
+from resources.ascend.metrics import beyond_limits, own_fault
 from resources.onnx_files.graph import Node
 
 FP16 = Arithmetic("float16", "float16")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from resources.ascend.emulator import infer
 from resources.ascend.emulator.infer import Rounder, Session, reference, serialized
 from resources.ascend.emulator.lower import lower
+from resources.onnx_files import sessions
 
 MODEL = parse("agraph (float[2,3] x, int64[2] i) => (float[2,3] y, int64[2] j) { y = Exp(x) j = Add(i, i) }")
 INPUTS: dict[str, NDArray[Any]] = {"x": np.zeros((2, 3), np.float32), "i": i64([1, 2])}
@@ -82,7 +83,7 @@ def test_threads_are_bounded(session: Session) -> None:
 
 
 def test_a_graph_beyond_protobufs_limit_is_refused_before_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(infer, "PROTOBUF_LIMIT", 10)
+    monkeypatch.setattr(sessions, "PROTOBUF_LIMIT", 10)
     with pytest.raises(infer.TooLargeError, match=r"takes \d+ bytes and one protobuf message holds 10: split"):
         serialized(MODEL)
 

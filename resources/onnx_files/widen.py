@@ -1,20 +1,23 @@
 """FP16 and BF16 ONNX, widened to FP32.
 
-Here belongs the rewriting that lets one emulation serve every ONNX file: all 16-bit floats of a model become FP32,
+Here belongs the rewriting that gives every ONNX file an FP32 reference: all 16-bit floats of a model become FP32,
 without a change of its nodes' order or names. What was 16 bits wide is told by the original model's types. Not here:
-rounding (`rounding.py`).
+rounding, which is the emulator's.
 """
 
 from typing import TYPE_CHECKING
-
-from resources.ascend.emulator.precision import BFLOAT16, FLOAT, FLOAT16
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import onnx
 
-NARROW = frozenset({FLOAT16, BFLOAT16})
+FLOAT = 1
+"""ONNX's TensorProto number of FP32."""
+
+NARROW = frozenset({10, 16})
+"""ONNX's numbers of FP16 and BF16."""
+
 _TYPE_ATTRIBUTES = frozenset({"to", "dtype", "output_dtype", "stash_type"})
 
 

@@ -1,12 +1,31 @@
 """16-bit models, in FP32."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import onnx
-from numeric_models import f16, f32, parse
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from resources.ascend.emulator.infer import reference
-from resources.ascend.emulator.widen import is_narrow, widened
+from resources.onnx_files.sessions import reference
+from resources.onnx_files.widen import is_narrow, widened
+
+
+def f16(values: list[float]) -> NDArray[np.float16]:
+    return np.asarray(values, np.float16)
+
+
+def f32(values: list[float]) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)
+
+
+def parse(graph: str, weights: Mapping[str, NDArray[Any]] | None = None) -> onnx.ModelProto:
+    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {graph}')
+    model.graph.initializer.extend(numpy_helper.from_array(a, name) for name, a in (weights or {}).items())
+    onnx.checker.check_model(model)
+    return onnx.shape_inference.infer_shapes(model, check_type=True, data_prop=True)
+
 
 # The text form takes FP16 numbers as bits: 1.5, 2.5 and 0.25.
 HALF = parse(
