@@ -55,14 +55,17 @@ class ToolchainIdentity(Report):
     origin: Origin
 
 
-class Diagnostic(Report):
-    """One of ATC's messages: its code, its text, and every ONNX node it is about."""
+class Diagnostic(GrownReport):
+    """One of ATC's messages: its code, its text, and every ONNX node it is about. `title`: CANN 9's name of the code."""
+
+    LATER = frozenset({"title"})
 
     code: str
     message: str
     nodes: tuple[str, ...] = ()
     cause: str = ""
     solution: str = ""
+    title: str = ""
 
 
 class CompileReport(Report):
