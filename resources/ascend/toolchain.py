@@ -56,7 +56,7 @@ class ToolchainIdentity(Report):
 
 
 class Diagnostic(GrownReport):
-    """One of ATC's messages: its code, its text, and every ONNX node it is about. `title`: CANN 9's name of the code."""
+    """One of ATC's messages: its code, its text, and every ONNX node it is about. `title`: what CANN 9 calls it."""
 
     LATER = frozenset({"title"})
 
