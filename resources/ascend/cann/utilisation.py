@@ -1,0 +1,94 @@
+"""How busy the cores were, and what held an operator back.
+
+Here belong the formulas, pure. Those for cycles agree with a real profile of an Ascend910B3 (1800 MHz, 20 cores) in
+every row, and with msprof's own source. Not here: reading tables.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from resources.ascend.cann.op_summary import OpRecord
+from resources.ascend.toolchain import Bound
+
+HOST_TASKS: Final = frozenset({"AI_CPU", "AICPU"})
+"""Task types that no AI core computes."""
+
+BUSY: Final = 0.5
+"""A unit that works for less than half of a task's time does not hold it back; the way to it does."""
+
+
+def cube_utilisation(cycles: float, clock_mhz: float, cores: int, duration_us: float) -> float:
+    """Share of all cores' cycles in a task, in percent: cycles / (clock x cores x duration) x 100.
+
+    NaN without a time.
+    """
+    available = clock_mhz * cores * duration_us
+    return cycles / available * 100 if available > 0 else math.nan
+
+
+def aicore_time_us(cycles: float, clock_mhz: float, block_dim: int, cores: int) -> float:
+    """Microseconds on the cores: cycles / clock / blocks, times the rounds that the blocks need.
+
+    NaN without a block or a clock.
+    """
+    if clock_mhz <= 0 or block_dim <= 0 or cores <= 0:
+        return math.nan
+    return cycles / clock_mhz / block_dim * math.ceil(block_dim / cores)
+
+
+def memory_bound(mte2: float, mac: float, vec: float) -> float:
+    """What msprof calls memory_bound: the share of reading memory over that of the busier unit; NaN if neither works."""
+    busier = max(mac, vec)
+    return mte2 / busier if busier > 0 else math.nan
+
+
+def core_time_us(record: OpRecord) -> float:
+    """Microseconds in which a task kept AI cores busy: the longer of its two kinds of core; 0 for a task on the host.
+
+    NaN where the table does not tell.
+    """
+    if record.task_type.upper() in HOST_TASKS:
+        return 0.0
+    times = [core.time_us for core in (record.cube, record.vector) if core is not None and core.time_us >= 0]
+    return max(times, default=math.nan)
+
+
+def window(records: Iterable[OpRecord], wall_us: float) -> float:
+    """AI cores' share of a window of `wall_us` microseconds, 0 to 1: the sum of core times over the wall's.
+
+    Tasks of several streams overlap, so that the sum may exceed the wall: that is a full window. NaN if nothing is
+    known of any task, or there is no window.
+    """
+    times = [core_time_us(record) for record in records]
+    known = [time for time in times if not math.isnan(time)]
+    if not known or not wall_us > 0:
+        return math.nan
+    return min(1.0, sum(known) / wall_us)
+
+
+def bound(record: OpRecord) -> Bound:
+    """What holds an operator back.
+
+    The unit that is busy at least half of the time: the cube (`mac`), the vector unit, or reading and writing memory
+    (`mte2`, `mte3`); of several the busiest. A task on the host, one whose cores wait for most of its time, and one of
+    which nothing is known are overhead.
+    """
+    on_cores = core_time_us(record)
+    if record.task_type.upper() in HOST_TASKS or math.isnan(on_cores) or on_cores < BUSY * record.duration_us:
+        return "overhead"
+    shares = {
+        "cube": _share(record, "mac"),
+        "vector": _share(record, "vec"),
+        "memory": max(_share(record, "mte2"), _share(record, "mte3"), _share(record, "mte1")),
+    }
+    busiest: Bound = max(("cube", "vector", "memory"), key=lambda name: shares[name])
+    return busiest if shares[busiest] >= BUSY else "overhead"
+
+
+def _share(record: OpRecord, unit: str) -> float:
+    """A unit's share of the core that was busy longer; 0 where the table does not tell."""
+    cores = [core for core in (record.cube, record.vector) if core is not None and core.time_us > 0]
+    longest = max((core.time_us for core in cores), default=0.0)
+    shares = [core.ratios.get(unit, 0.0) * core.time_us / longest for core in cores]
+    return max(shares, default=0.0)
