@@ -20,7 +20,9 @@ from pydantic import (
 
 from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
-from resources.ascend.options import CompileOptions, Dim, MixList, Positive, PrecisionMode, PrecisionModeV2
+from resources.ascend.later_options import LaterOptions
+from resources.ascend.option_values import Dim, InputFormat, KeptName, MixList, Positive, PrecisionMode, PrecisionModeV2
+from resources.ascend.options import CompileOptions
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
@@ -74,16 +76,22 @@ class Input(Strict):
     shape: tuple[Positive | Name, ...]
 
 
-class Target(Strict):
-    """One way to compile the model. `name` tells targets of the same SoC apart; it defaults to the SoC version."""
+class Target(Strict, LaterOptions):
+    """One way to compile the model. `name` tells targets of the same SoC apart; it defaults to the SoC version.
+
+    The other fields are ATC's options (`CompileOptions`) by the same names.
+    """
+
+    LATER = LaterOptions.LATER | {"input_format"}
 
     soc_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{3,40}$")]
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")] = ""
     batch: Annotated[int, Field(ge=1, le=4096)] = 1
     precision_mode: PrecisionMode | None = None
     precision_mode_v2: PrecisionModeV2 | None = None
-    keep_dtype: tuple[str, ...] = ()
+    keep_dtype: tuple[KeptName, ...] = ()
     modify_mixlist: MixList | None = None
+    input_format: InputFormat = "NCHW"
     input_shape: dict[str, tuple[Dim, ...]] = Field(default_factory=dict)
     dynamic_batch_size: tuple[Positive, ...] = ()
     dynamic_image_size: tuple[tuple[Positive, Positive], ...] = ()
@@ -95,8 +103,12 @@ class Target(Strict):
         return self.name or re.sub(r"\W", "_", self.soc_version)
 
     def options(self, inputs: tuple[Input, ...]) -> CompileOptions:
-        """Options for ATC: declared dynamic dimensions become the batch unless `input_shape` says otherwise."""
-        shapes = {i.name: tuple(self.batch if isinstance(d, str) else d for d in i.shape) for i in inputs}
+        """Options for ATC: declared dynamic dimensions become the batch unless the target gives sizes or ranges."""
+        shapes = {
+            i.name: tuple(self.batch if isinstance(d, str) else d for d in i.shape)
+            for i in inputs
+            if i.name not in self.input_shape_range
+        }
         fields = self.model_dump(exclude={"name", "batch", "input_shape"})
         return CompileOptions(**fields, input_shape={**shapes, **self.input_shape})
 

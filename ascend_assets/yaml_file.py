@@ -175,7 +175,13 @@ def _allowed(model: type[BaseModel], location: Location) -> list[str]:
             m for each in models if part in each.model_fields for m in _models(each.model_fields[part].annotation)
         ]
     # The layout of a stored document is not for a person to choose.
-    return [name for each in models for name in each.model_fields if name != "schema_version"]
+    return [name for each in models for name in _own_first(each) if name != "schema_version"]
+
+
+def _own_first(model: type[BaseModel]) -> list[str]:
+    """A model's own fields before those that it inherits: what is asked for most stands first."""
+    inherited = {name for base in model.__mro__[1:] if issubclass(base, BaseModel) for name in base.model_fields}
+    return sorted(model.model_fields, key=inherited.__contains__)
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:

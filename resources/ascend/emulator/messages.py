@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from resources.ascend import gear_rules
 from resources.ascend.toolchain import Diagnostic
 
 START = "ATC start working now, please wait for a moment."
@@ -23,24 +24,9 @@ Generation = Literal["7", "8", "9"]
 _INDENT = " " * 8
 
 TEMPLATES: dict[str, str] = {
-    "E10001": "Value [{}] for parameter [{}] is invalid. Reason: {}",
+    **gear_rules.TEMPLATES,
     "E10016": "Opname [{}] specified in [--{}] is not found in the model, confirm whether this node name exists, "
     "or node is not split with the specified delimiter ';'",
-    "E10018": "Value [{}] for shape [{}] is invalid. When [--dynamic_batch_size] is included, only batch size N can be "
-    "-1 in [--input_shape].",
-    "E10019": "When [--dynamic_image_size] is included, only the height and width axes can be -1 in [--input_shape].",
-    "E10031": "[--dynamic_batch_size] is included, but none of the nodes specified in [--input_shape] have a batch "
-    "size equaling -1.",
-    "E10035": "[--dynamic_batch_size], [--dynamic_image_size], or [--dynamic_dims] has [{}] profiles, which is less "
-    "than the minimum ([{}]).",
-    "E10036": "[--dynamic_batch_size], [--dynamic_image_size], or [--dynamic_dims] has [{}] profiles, which is greater "
-    "than the maximum ([{}]).",
-    "E10037": "The profiles configured in [--dynamic_batch_size], [--dynamic_image_size], or [--dynamic_dims] have "
-    "inconsistent dimension counts. A profile has {} dimensions while another has {} dimensions.",
-    "E10039": "The [--dynamic_batch_size], [--dynamic_image_size], or [--dynamic_dims] argument have duplicate "
-    "profiles.",
-    "E10040": "As the [--dynamic_batch_size], [--dynamic_image_size], or [--dynamic_dims] argument is included, the "
-    "corresponding nodes specified in [--input_shape] must have -1 axes and can not have '~'.",
     "E10041": "Failed to load the model from [{}].",
     "E10049": "Dimension count [{}] configured in [--input_shape] does not match dimension count [{}] of the node.",
     "E10054": "The requied parameter [{}] for ATC is empty. Another possible reason is that the value of some "
@@ -59,8 +45,10 @@ TEMPLATES: dict[str, str] = {
     "EX0003": "Input [{}] cannot be given that shape. Reason: {}.",
     "EX0004": "Op [{}, optype [{}]] is not supported. Reason: {}.",
     "EX0005": "The emulator cannot compile the model. Reason: {}.",
+    "EX0006": "The emulator cannot do what [--{}] asks for. Reason: {}.",
     "WX0001": "Value [{}] for parameter [--soc_version] is a first-generation part. {}",
     "WX0002": "Op [{}, optype [{}]] needs care. Reason: {}.",
+    "WX0003": "[--{}] is not emulated. {}",
 }
 
 _TITLES = {

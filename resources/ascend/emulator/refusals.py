@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from resources.ascend.emulator import gears
+from resources.ascend.emulator import gears, unemulated
 from resources.ascend.emulator.messages import diagnostic
 from resources.ascend.emulator.registration import (
     NEWEST_OPSET,
@@ -19,7 +19,7 @@ from resources.ascend.emulator.registration import (
     registered_opsets,
     socs,
 )
-from resources.ascend.options import CompileOptions
+from resources.ascend.options import FIRST_GENERATION, CompileOptions
 from resources.ascend.toolchain import Diagnostic
 from resources.onnx_files.graph import view
 from resources.onnx_files.shapes import declared, inputs
@@ -51,6 +51,7 @@ def judge(model: "ModelProto", options: CompileOptions) -> tuple[Diagnostic, ...
         *_soc(options),
         *_modes(options),
         *gears.refusals(options),
+        *unemulated.judge(options),
         *_header(model),
         *_inputs(model, options),
         *_parsers(model),
@@ -72,7 +73,7 @@ def _soc(options: CompileOptions) -> Iterator[Diagnostic]:
         solution = f"Did you mean {', '.join(near)}? " if near else ""
         # ATC's words for it are not published: it fails while initialising the platform.
         yield diagnostic("EX0001", name, f"legal are {', '.join(legal)}", solution=f"{solution}See npu-smi info.")
-    elif name == "Ascend910B":
+    elif name == FIRST_GENERATION and not options.first_generation:
         advice = "An Atlas A2 card is one of Ascend910B1, Ascend910B2, Ascend910B3, Ascend910B4: see npu-smi info."
         yield diagnostic("WX0001", name, advice)
 
@@ -101,7 +102,7 @@ def _header(model: "ModelProto") -> Iterator[Diagnostic]:
 
 def _inputs(model: "ModelProto", options: CompileOptions) -> Iterator[Diagnostic]:
     fed = {value.name: value for value in inputs(model)}
-    for name in options.input_shape:
+    for name in (*options.input_shape, *options.input_shape_range):
         if name not in fed:
             solution = f"The model's inputs are {', '.join(fed) or 'none'}."
             yield diagnostic("E10016", name, "input_shape", nodes=(name,), solution=solution)
@@ -112,6 +113,8 @@ def _inputs(model: "ModelProto", options: CompileOptions) -> Iterator[Diagnostic
         if kind != "tensor_type":
             reason = f"input {name} is no tensor but a {(kind or 'value of no type').removesuffix('_type')}"
             yield diagnostic("EX0005", reason, nodes=(name,))
+        elif name in options.input_shape_range:
+            continue  # refused with the range
         elif given is None and (stated is None or None in stated):
             reason = "maybe you should set input_shape to specify its shape."
             example = ",".join(str(dim or 1) for dim in stated) if stated else "1,3,224,224"
