@@ -27,6 +27,8 @@ from resources.store.opening import watch
 
 RESOURCES = frozenset({"store", "toolchain", "project"})
 
+_ON_TOOLCHAIN = frozenset({"om", "precision", "benchmark"})
+
 
 class SourceConfig(dg.Config):
     """What to build. Empty fields mean the working tree."""
@@ -49,11 +51,13 @@ def tools_of(resources: Any) -> Tools:  # noqa: ANN401 - Dagster's own type is g
 
 def tools(store: Warehouse, toolchain: AscendToolchain, project: Project) -> Tools:
     """A stage's tools."""
+    chosen = toolchain.choose()
     return Tools(
         blobs=store.blobs(),
         registry=store.registry(),
         ledger=store.ledger(),
-        toolchain=toolchain.open(),
+        toolchain=chosen.toolchain,
+        chosen=str(chosen),
         repository=project.path,
         lock=project.lock(),
     )
@@ -114,6 +118,8 @@ def _run(
     try:
         bench = replace(tools_of(context.resources), say=partial(_say, context, stage))
         watch(bench.blobs.store, bench.say)
+        if stage.name in _ON_TOOLCHAIN:
+            context.log.info("toolchain: %s", bench.chosen)
         if stage.name == "release":
             guard.require(context.instance, spec, records["dossier"])
         key = stage.key(bench, records)

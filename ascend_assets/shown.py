@@ -42,7 +42,10 @@ def of_record(spec: ModelSpec, tools: Tools, record: Record, records: Mapping[st
         return _dossier(spec, tools, record, records)
     if isinstance(record, DeploymentRecord):
         return _deployment(tools, record)
-    return _BY_KIND[type(record)](record)
+    entries = _BY_KIND[type(record)](record)
+    if isinstance(record, OmRecord | PrecisionRecord | BenchmarkRecord):
+        entries["chosen"] = tools.chosen
+    return entries
 
 
 def of_entry(tools: Tools, entry: Entry) -> Entries:

@@ -41,6 +41,8 @@ class Tools:
     lock: str = ""
     """Sha256 of the lock file of the pipeline's own dependencies; empty where there is none."""
     say: Callable[[str], None] = field(default=lambda _: None)
+    chosen: str = ""
+    """Which toolchain that is, and why that one."""
     environments: Environments = field(default_factory=in_force)
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 

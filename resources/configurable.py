@@ -9,7 +9,7 @@ from typing import Literal
 
 import dagster as dg
 
-from resources.ascend.toolchain import Toolchain
+from resources.ascend.choice import Chosen, choose
 from resources.digests import sha256_file
 from resources.home import PROJECT, home
 from resources.registry.ledger import Ledger
@@ -43,15 +43,16 @@ class Warehouse(dg.ConfigurableResource[None]):
 
 
 class AscendToolchain(dg.ConfigurableResource[None]):
-    """The toolchain that compiles, runs and times models."""
+    """The toolchain that compiles, runs and times models.
 
-    kind: Literal["emulator"] = "emulator"
+    `kind`: `auto`, `cann` or `emulated`; empty for what `ASCEND_TOOLCHAIN` says.
+    """
 
-    def open(self) -> Toolchain:
-        """The toolchain itself."""
-        from resources.ascend.emulator.toolchain import Emulator
+    kind: Literal["", "auto", "cann", "emulated"] = ""
 
-        return Emulator()
+    def choose(self) -> Chosen:
+        """The toolchain, and why it is that one. Raises `NoInstallation`, `BadChoice`."""
+        return choose(self.kind)
 
 
 class Project(dg.ConfigurableResource[None]):

@@ -69,6 +69,7 @@ def run(*, model: str, commit: str, reason: str, as_json: bool) -> None:
         watch = Watch(quiet=as_json)
         if not as_json:
             progress(f"{model}: {work.commit[:12] or 'what is checked out'} -> {in_force().first.name}")
+            progress(f"  {'toolchain':28} {work.toolchain()}")
         begin = time.monotonic()
         with listening(watch):
             ended = work.execute(f"{model}_candidate", reason)
@@ -101,9 +102,9 @@ def release(*, model: str, reason: str, tag: bool, as_json: bool) -> None:
 def report(work: "session.Session", end: "outcome.Outcome", watch: Watch, seconds: float, *, as_json: bool) -> None:
     """Say how it ended. Raises `Refused` where a gate refused, `Unusable` where a stage could not do its work."""
     if as_json:
-        print_json(
-            {**end.as_json(), "recomputed": ["/".join(e.asset[1:]) for e in watch.recomputed], "seconds": seconds}
-        )
+        again = ["/".join(event.asset[1:]) for event in watch.recomputed]
+        chosen = work.toolchain().as_json()
+        print_json({**end.as_json(), "toolchain": chosen, "recomputed": again, "seconds": seconds})
     else:
         _print(work, end, watch, seconds)
     if not end.because:

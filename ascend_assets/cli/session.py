@@ -27,6 +27,7 @@ from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, Tools
 from ascend_assets.walk import key_of, stages
 from resources import git, tarball
+from resources.ascend.choice import Chosen
 from resources.ascend.toolchain import CompileRefused
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import PROJECT, Home, prepare
@@ -74,6 +75,10 @@ class Session:
             if has_come() and not result.success:
                 raise KeyboardInterrupt
         return _ended(self.spec, result)
+
+    def toolchain(self) -> Chosen:
+        """What compiles and runs here, and why. Raises `BadChoice`, `NoInstallation`."""
+        return AscendToolchain().choose()
 
     def tools(self) -> Tools:
         """What stages use, for work after the run."""

@@ -20,16 +20,18 @@ from resources.store.opening import open_store
 
 
 def registry_tools() -> Tools:
-    """Tools on the store in force. Raises `BadSetting`, `BadPolicy`."""
-    from resources.ascend.emulator.toolchain import Emulator
+    """Tools on the store in force. Raises `BadSetting`, `BadPolicy`, `BadChoice`, `NoInstallation`."""
+    from resources.ascend.choice import choose
 
+    chosen = choose()
     store = open_store(home().store)
     lock = PROJECT / "requirements.lock"
     return Tools(
         blobs=Blobs(store),
         registry=Registry(store),
         ledger=Ledger(store),
-        toolchain=Emulator(),
+        toolchain=chosen.toolchain,
+        chosen=str(chosen),
         repository=PROJECT,
         lock=sha256_file(lock) if lock.is_file() else "",
     )

@@ -16,7 +16,8 @@ from ascend_assets.gates.approvals import ApprovalsJudged
 from ascend_assets.gates.wording import listing, short
 from ascend_assets.stage import Tools
 from resources import ssh_signatures
-from resources.ascend.toolchain import ToolchainError
+from resources.ascend.choice import that_made
+from resources.ascend.toolchain import Toolchain, ToolchainError
 from resources.registry import released as registered
 from resources.registry.admissions import Requirement
 from resources.registry.bundles import Bundle
@@ -149,26 +150,32 @@ def _content(tools: Tools, released: Released) -> tuple[Requirement, dict[str, P
 
 
 def _loads(tools: Tools, released: Released, right: Mapping[str, Path]) -> Requirement:
-    mine = tools.toolchain.describe().name
-    foreign = sorted({r.toolchain.name for r in released.releases} - {mine})
+    openers = {r.toolchain.name: that_made(r.toolchain.name, tools.toolchain) for r in released.releases}
+    foreign = sorted(name for name, opener in openers.items() if opener is None)
     if foreign:
+        mine = tools.chosen or tools.toolchain.describe().name
         return Requirement(
             name="loads",
             met=False,
             why=f"it was compiled by {', '.join(foreign)}, and here is {mine}, which cannot load it",
             remedy=f"run the command on a machine with the toolchain {foreign[0]}",
         )
-    targets = [(f"{r.model}/{name}", t) for r in released.releases for name, t in r.targets.items()]
-    faults = [fault for name, target in targets if (fault := _load(tools, name, target, right))]
-    why = listing(faults, longest=_LONGEST) or f"{', '.join(name for name, _ in targets)} load"
+    faults, names = [], []
+    for release in released.releases:
+        opener = openers[release.toolchain.name] or tools.toolchain
+        for key, target in release.targets.items():
+            names.append(f"{release.model}/{key}")
+            faults.append(_load(opener, names[-1], target, right))
+    faults = [fault for fault in faults if fault]
+    why = listing(faults, longest=_LONGEST) or f"{', '.join(names)} load ({', '.join(sorted(openers))})"
     return Requirement(name="loads", met=not faults, why=why, remedy="return to another release" if faults else "")
 
 
-def _load(tools: Tools, name: str, target: ReleasedTarget, right: Mapping[str, Path]) -> str:
+def _load(toolchain: Toolchain, name: str, target: ReleasedTarget, right: Mapping[str, Path]) -> str:
     if target.om.sha256 not in right:
         return f"{name}: its file is not to be had, see content"
     try:
-        tools.toolchain.open(right[target.om.sha256], target.soc_version)
+        toolchain.open(right[target.om.sha256], target.soc_version)
     except ToolchainError as error:
         return f"{name}: {error}"
     return ""

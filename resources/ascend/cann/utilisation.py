@@ -38,7 +38,7 @@ def aicore_time_us(cycles: float, clock_mhz: float, block_dim: int, cores: int) 
 
 
 def memory_bound(mte2: float, mac: float, vec: float) -> float:
-    """What msprof calls memory_bound: the share of reading memory over that of the busier unit; NaN if neither works."""
+    """What msprof calls memory_bound: the share of reading over that of the busier unit; NaN if neither works."""
     busier = max(mac, vec)
     return mte2 / busier if busier > 0 else math.nan
 

@@ -1,0 +1,137 @@
+"""Which toolchain works here, and why that one: `ASCEND_TOOLCHAIN` is `auto`, `cann` or `emulated`.
+
+Here belong the decision and its sentence. `auto` takes CANN where both a toolkit with `atc` and an NPU are there, and
+says in every output what it took. Not here: what an installation is (`cann/installation.py`), or what a toolchain does.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from resources.ascend.cann.errors import NoInstallation
+from resources.ascend.cann.installation import Installation, find
+from resources.ascend.toolchain import Toolchain, ToolchainError
+
+Asked = Literal["auto", "cann", "emulated"]
+ASKED: tuple[str, ...] = get_args(Asked)
+
+
+class BadChoice(ToolchainError, ValueError):
+    """`ASCEND_TOOLCHAIN` is none of the words that it may be."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The toolchain in force. `why` says in a sentence why it is this one."""
+
+    toolchain: Toolchain
+    asked: Asked
+    why: str
+
+    def __str__(self) -> str:
+        """One line for every output."""
+        identity = self.toolchain.describe()
+        return f"{identity.name} (CANN {identity.cann}, {identity.origin}): {self.why}"
+
+    def as_json(self) -> dict[str, str]:
+        """The same for a script."""
+        return {**self.toolchain.describe().model_dump(mode="json"), "asked": self.asked, "why": self.why}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is taken, before it is opened."""
+
+    kind: Literal["cann", "emulated"]
+    why: str
+
+
+def choose(asked: str = "", *, environ: Mapping[str, str] | None = None, root: Path = Path("/")) -> Chosen:
+    """The toolchain in force here.
+
+    `asked` empty: what `ASCEND_TOOLCHAIN` says, `auto` without it. `root`: where the machine's files begin, another
+    folder in tests alone. Raises `BadChoice`, and `NoInstallation` where CANN is asked for and is not there.
+    """
+    environ = os.environ if environ is None else environ
+    word = wanted(asked or environ.get("ASCEND_TOOLCHAIN", ""))
+    if word == "emulated":
+        return _emulated(word, "ASCEND_TOOLCHAIN asks for it")
+    try:
+        found = find(environ, root)
+    except NoInstallation as error:
+        if word == "cann":
+            raise
+        return _emulated(word, f"auto: {error}")
+    decision = decide(word, found, npus=len(npus(root)))
+    if decision.kind == "emulated":
+        return _emulated(word, decision.why)
+    from resources.ascend.cann.site import Site
+    from resources.ascend.cann.toolchain import Cann
+
+    return Chosen(Cann(Site(found, root=root), lease_folder(environ)), word, decision.why)
+
+
+def that_made(name: str, here: Toolchain) -> Toolchain | None:
+    """The toolchain that opens what the one called `name` compiled; None where it is not here.
+
+    The emulator is at hand on every machine; CANN's files are judged beside the CANN that would load them.
+    """
+    if name == here.describe().name:
+        return here
+    if name != "emulator":
+        return None
+    from resources.ascend.emulator.toolchain import Emulator
+
+    return Emulator()
+
+
+def wanted(text: str) -> Asked:
+    """The word that was meant; `auto` for none. Raises `BadChoice`."""
+    for word in get_args(Asked):
+        if text.strip().lower() == word:
+            found: Asked = word
+            return found
+    if not text.strip():
+        return "auto"
+    raise BadChoice(f"ASCEND_TOOLCHAIN is {text.strip()[:80]!r}: write one of {', '.join(ASKED)}")
+
+
+def decide(asked: Asked, found: Installation, npus: int) -> Decision:
+    """Which of the two, for an installation and a number of NPUs. Raises `NoInstallation` for CANN without `atc`."""
+    where = f"CANN {found.version} at {found.home}"
+    if found.program("atc") is None:
+        said = f"{where} is a {found.kind}, which has no atc: install the toolkit to compile"
+        if asked == "cann":
+            raise NoInstallation(said)
+        return Decision("emulated", f"auto: {said}")
+    if asked == "cann":
+        return Decision("cann", f"ASCEND_TOOLCHAIN asks for it; {where}")
+    if npus == 0:
+        remedy = "ASCEND_TOOLCHAIN=cann compiles all the same"
+        return Decision(
+            "emulated", f"auto: {where} is installed, but this machine shows no NPU (/dev/davinci*); {remedy}"
+        )
+    return Decision("cann", f"auto: {where} and {npus} NPU{'s' if npus > 1 else ''} are here")
+
+
+def npus(root: Path = Path("/")) -> tuple[Path, ...]:
+    """Device nodes of NPUs: what the kernel shows, without asking a tool."""
+    return tuple(sorted(path for path in (root / "dev").glob("davinci[0-9]*") if path.name[7:].isdigit()))
+
+
+def lease_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """The folder of the devices' locks: one for the machine, whatever store or checkout is used.
+
+    `ASCEND_DEVICE_LOCKS` moves it: to a folder on the host, for containers that share its devices.
+    """
+    environ = os.environ if environ is None else environ
+    return Path(environ.get("ASCEND_DEVICE_LOCKS") or Path(tempfile.gettempdir()) / "ascend-devices").absolute()
+
+
+def _emulated(asked: Asked, why: str) -> Chosen:
+    from resources.ascend.emulator.toolchain import Emulator
+
+    return Chosen(Emulator(), asked, why)
