@@ -26,6 +26,7 @@ OBJECT = {
     "refused",
     "because",
     "verdicts",
+    "toolchain",
     "recomputed",
     "seconds",
 }
