@@ -1,4 +1,4 @@
-"""Untrusted `.npz` files in, numpy arrays out.
+"""Untrusted `.npz` and `.npy` files in, numpy arrays out.
 
 Here belongs reading the archive within bounds and without pickle. Not here: which arrays a file must hold
 (`ascend_assets/evaluation.py`).
@@ -22,7 +22,7 @@ _KINDS = "biuf"
 
 
 class BadNpz(Exception):
-    """A file that is no readable `.npz`. One line: which file, what is wrong, what to do."""
+    """A file that is no readable `.npz` or `.npy`. One line: which file, what is wrong, what to do."""
 
 
 def read(path: Path, *, max_bytes: int = MAX_BYTES) -> "Arrays":
@@ -42,6 +42,21 @@ def read(path: Path, *, max_bytes: int = MAX_BYTES) -> "Arrays":
         raise BadNpz(f"{path}: not an .npz file or damaged ({error}): write it with numpy.savez") from error
     except (OSError, EOFError, RuntimeError, NotImplementedError, zlib.error) as error:
         raise BadNpz(f"{path}: cannot be read ({error}): write it again with numpy.savez") from error
+
+
+def read_array(path: Path, *, max_bytes: int = MAX_BYTES) -> "NDArray[Any]":
+    """The one array of a `.npy` file, of at most `max_bytes`, read-only and within the bounds of `read`.
+
+    Raises `BadNpz`.
+    """
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            if size > max_bytes:
+                raise BadNpz(f"{path}: larger than {max_bytes:,} bytes")
+            return _array(file, size)
+    except (OSError, EOFError, ValueError) as error:
+        raise BadNpz(f"{path}: no readable .npy file: {error}") from error
 
 
 def _arrays(path: Path, archive: zipfile.ZipFile, max_bytes: int) -> "Arrays":
