@@ -176,16 +176,15 @@ class _Wish:
         all others then have the same chance.
         """
         card = group[0].card
-        if card != self.card and sum(device.card == card for device in self.devices) > 1:
-            if self.whole_card and self.card is None:
-                self.door.enter_context(self.locks.card(card, shared=False))
-                self.card = card
-            elif self.whole_card:
-                attempt.enter_context(self.locks.card(card, shared=False))
-            else:
-                with self.locks.card(card, shared=True):
-                    attempt.enter_context(self.locks.devices(group, self.doing))
-                return
+        if not self.whole_card:
+            # The card may have chips that this process cannot see, inside a container, and others can.
+            with self.locks.card(card, shared=True):
+                attempt.enter_context(self.locks.devices(group, self.doing))
+            return
+        if len(group) > 1 and card != self.card:
+            door = self.door if self.card is None else attempt
+            door.enter_context(self.locks.card(card, shared=False))
+            self.card = card if self.card is None else self.card
         attempt.enter_context(self.locks.devices(group, self.doing))
 
     def _open_door(self) -> None:

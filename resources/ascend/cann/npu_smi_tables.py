@@ -258,8 +258,8 @@ def _chip(npu: ChipRow, values: dict[str, str]) -> ChipRow:
 
 def _usage(text: str) -> Usage | None:
     used, _, total = text.partition("/")
-    numbers = whole(used), whole(total)
-    return Usage(*numbers) if numbers[0] is not None and numbers[1] is not None else None
+    first, second = whole(used), whole(total)
+    return None if first is None or second is None else Usage(first, second)
 
 
 def _process(columns: tuple[str, ...], cells: Sequence[str]) -> Iterator[ProcessRow]:

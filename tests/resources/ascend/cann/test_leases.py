@@ -5,6 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -184,23 +185,43 @@ def _refused(folder: Path, devices: list[Device]) -> None:
         take(folder, devices, whole=True)
 
 
-def test_a_benchmark_gets_its_card_although_small_work_never_stops(tmp_path: Path) -> None:
+def test_a_benchmark_that_waits_for_its_card_is_not_overtaken_by_small_work(tmp_path: Path) -> None:
     """Both chips of a card are hardly ever free at once: whoever wants the card closes the door behind the last."""
-    duo = [device(0), device(0, 1)]
-    end = time.monotonic() + 2.5
+    duo, lone = [device(0), device(0, 1)], device(1)
+    holder = Killed(tmp_path, [device(0)])
+    with ThreadPoolExecutor() as pool:
+        benchmark = pool.submit(take, tmp_path, duo, whole=True, wait=10)
+        time.sleep(0.5)
+        with pytest.raises(NoDevice):
+            take(tmp_path, [device(0, 1)])
+        with pytest.raises(NoDevice):
+            take(tmp_path, duo)
+        assert take(tmp_path, [*duo, lone]) == lone
+        holder.kill()
+        assert benchmark.result() == device(0)
+    assert take(tmp_path, [device(0, 1)]) == device(0, 1)
 
-    def work(number: int) -> str:
-        if number == 0:
-            time.sleep(0.2)
-            begin = time.monotonic()
-            take(tmp_path, duo, whole=True, wait=30)
-            return f"{time.monotonic() - begin:.2f}"
-        while time.monotonic() < end:
-            take(tmp_path, duo, wait=30, hold=lambda _: time.sleep(0.1))
-        return "0"
 
-    waited = float(race(work, 4)[0])
-    assert waited < 2.5
+def test_a_benchmark_takes_another_card_if_that_is_free_first(tmp_path: Path) -> None:
+    cards = [device(0), device(0, 1), device(1), device(1, 1)]
+    holders = {npu: Killed(tmp_path, [device(npu)]) for npu in (0, 1)}
+    with ThreadPoolExecutor() as pool:
+        benchmark = pool.submit(take, tmp_path, cards, whole=True, wait=10)
+        time.sleep(0.5)
+        (free,) = [npu for npu in (0, 1) if _is_open(tmp_path, npu)]
+        holders[free].kill()
+        assert benchmark.result().npu == free
+    holders[1 - free].kill()
+    assert _is_open(tmp_path, 1 - free)
+
+
+def _is_open(folder: Path, npu: int) -> bool:
+    """Whether small work can begin on the second chip of a card."""
+    try:
+        take(folder, [device(npu, 1)])
+    except NoDevice:
+        return False
+    return True
 
 
 def test_one_that_takes_again_and_again_does_not_starve_another(tmp_path: Path) -> None:
