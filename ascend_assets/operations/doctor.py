@@ -1,8 +1,8 @@
 """Is this machine, with its store and its policy, fit to release? One finding per thing, each with a remedy.
 
 Here belong the order of the examination, and the project's own files: policy, signers, models, lock file, settings.
-Not here: the machine (`doctor_machine.py`) and the store (`doctor_store.py`). Nothing is changed, but for trials that
-are removed again, and nothing but the store is asked over the network.
+Not here: the machine (`doctor_machine.py`), the store (`doctor_store.py`), CANN and the NPUs (`doctor_cann.py`).
+Nothing is changed, but for trials that are removed again, and nothing but the store is asked over the network.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ascend_assets import environments, models
 from ascend_assets.environments import Environment, Environments
-from ascend_assets.operations import doctor_machine, doctor_store
+from ascend_assets.operations import doctor_cann, doctor_machine, doctor_store
 from ascend_assets.operations.finding import Finding
 from ascend_assets.policy_file import BadPolicy
 from ascend_assets.yaml_file import BadYaml
@@ -32,6 +32,7 @@ def examine(defs: Path = models.DEFS) -> tuple[Finding, ...]:
         *doctor_machine.folders(places),
         *doctor_store.store(places),
         *_policy_and_models(defs),
+        *doctor_cann.examine(),
         _lock_file(PROJECT / "requirements.lock"),
         _settings(places),
     )

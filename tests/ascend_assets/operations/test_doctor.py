@@ -12,7 +12,7 @@ from s3_proxy import S3Proxy
 from s3_server import CREDENTIALS, moto_server, new_bucket
 
 from ascend_assets.environments import Approvals, Environment
-from ascend_assets.operations import doctor, doctor_machine, doctor_store
+from ascend_assets.operations import doctor, doctor_cann, doctor_machine, doctor_store
 from ascend_assets.operations.doctor import Finding
 from resources.home import prepare
 
@@ -47,6 +47,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "defs" / "tiny").mkdir(parents=True)
     (tmp_path / "defs" / "tiny" / "defs.yaml").write_text(MODEL)
     monkeypatch.setenv("DAGSTER_HOME", str(prepare().dagster))
+    monkeypatch.setattr(doctor_cann, "examine", lambda: (Finding("cann", ok=True, said="toolkit", needed=False),))
     return tmp_path
 
 
@@ -80,6 +81,7 @@ def test_a_machine_that_is_fit(place: Path) -> None:
         "signers of prod",
         "models",
         "toolchain",
+        "cann",
         "lock file",
         "dagster settings",
     ]
