@@ -43,14 +43,15 @@ _IR_VERSION = 8
 class Reference:
     """One model on one set of inputs in FP32. `ge_names`: what the graph engine calls each node, in order.
 
-    `files`: the file of every tensor that a node made. `unnamed`: why msaccucmp cannot find a node's file, by the
-    node's index.
+    `files`: the file, in `folder`, of every tensor that a node made. `unnamed`: why msaccucmp cannot find a node's
+    file, by the node's index.
     """
 
     model: "onnx.ModelProto"
     graph: Graph
     ge_names: tuple[str, ...]
     inputs: "Tensors"
+    folder: Path
     files: Mapping[str, Path]
     unnamed: Mapping[int, str] = field(default_factory=dict)
 
@@ -80,7 +81,7 @@ def write(model: "onnx.ModelProto", inputs: "Tensors", folder: Path, *, budget: 
     ge_names = tuple(name for name, _ in named([(node.name, node.op_type) for node in model.graph.node]))
     names, unnamed = file_names(ge_names)
     files: dict[str, Path] = {}
-    reference = Reference(wide, graph, ge_names, given, files, unnamed)
+    reference = Reference(wide, graph, ge_names, given, folder, files, unnamed)
     for part in parts(graph, budget):
         made = run_part(wide, wide.graph.node[part.start : part.stop], reference)
         _spill(made, graph, part, names, folder, files)

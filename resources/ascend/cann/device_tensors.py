@@ -1,0 +1,141 @@
+"""The tensors that a device dumped, as the ONNX graph has them.
+
+Here belong finding a converted dump, and undoing the device's layouts, which a NumPy file keeps: NC1HWC0 holds 16 (or
+32, or 4) channels together, FRACTAL_NZ holds matrices in blocks, and both pad (msaccucmp's format conversions). A file
+does not say which it is; the shape that the reference has does. Not here: converting (`msaccucmp.py`).
+"""
+
+import csv
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resources.ascend.cann.dump import MAX_FILES, parse_name
+from resources.ascend.cann.errors import BadOutput
+from resources.ascend.cann.golden import spelled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_TENSOR_BYTES = 8 << 30
+"""A larger file is not read."""
+
+_MAPPING = "mapping.csv"
+_MAX_MAPPING_BYTES = 64 << 20
+_SUFFIX = re.compile(r"(?P<dump>.+)\.(?P<kind>input|output)\.(?P<number>\d{1,6})\.npy", re.DOTALL)
+
+Key = tuple[str, str, int]
+"""An operator's name as dumps spell it, `input` or `output`, and the place."""
+
+
+@dataclass(frozen=True)
+class DeviceTensors:
+    """Converted dumps, by what they are. Of several runs the last counts."""
+
+    files: Mapping[Key, Path]
+
+    def load(self, op: str, kind: str, number: int, shape: tuple[int, ...]) -> "NDArray[Any] | str":
+        """One tensor in the shape that ONNX gives it, or why there is none, in words."""
+        import numpy as np
+
+        path = self.files.get((spelled(op), kind, number))
+        if path is None:
+            return "its dump was not converted"
+        if path.stat().st_size > MAX_TENSOR_BYTES:
+            return f"its dump is larger than {MAX_TENSOR_BYTES:,} bytes"
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            return f"its converted dump cannot be read ({' '.join(str(error).split())[:200]})"
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+            return "its converted dump holds no numbers"
+        found = aligned(array, shape)
+        return (
+            f"the device holds it as {list(array.shape)}, which is no layout of {list(shape)}"
+            if found is None
+            else found
+        )
+
+
+def index(folder: Path) -> DeviceTensors:
+    """The converted dumps in a folder; the names in `mapping.csv` are those of files whose own is a hash.
+
+    Raises `BadOutput` for more files than a network makes.
+    """
+    names = _mapping(folder / _MAPPING)
+    files: dict[Key, tuple[int, Path]] = {}
+    for count, entry in enumerate(os.scandir(folder)):
+        if count > 16 * MAX_FILES:
+            raise BadOutput(f"{folder}: more files than any network makes: see what wrote there")
+        match = _SUFFIX.fullmatch(names.get(entry.name, entry.name))
+        dump = parse_name(match["dump"]) if match else None
+        if match is None or dump is None or not entry.is_file(follow_symlinks=False):
+            continue
+        key = (spelled(dump.name or dump.op_type), match["kind"], int(match["number"]))
+        if key not in files or files[key][0] < dump.timestamp:
+            files[key] = (dump.timestamp, Path(entry.path))
+    return DeviceTensors({key: path for key, (_, path) in files.items()})
+
+
+def _mapping(path: Path) -> dict[str, str]:
+    if not path.is_file() or path.stat().st_size > _MAX_MAPPING_BYTES:
+        return {}
+    text = path.read_text(errors="replace").replace("\0", "")
+    return {line[0].strip(): line[1].strip() for line in csv.reader(text.splitlines()) if len(line) > 1}
+
+
+def aligned(array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any] | None":
+    """A device's array in the shape of the ONNX tensor: as it is, or out of NC1HWC0, FRACTAL_NZ or NHWC.
+
+    None when it is none of these. A shape that differs only in dimensions of 1 is the same; one that two layouts could
+    have made is read as the first of those named here.
+    """
+    if array.shape == shape:
+        return array
+    if tuple(d for d in array.shape if d != 1) == tuple(d for d in shape if d != 1):
+        return array.reshape(shape)
+    for undo in (_from_nc1hwc0, _from_fractal_nz, _from_nhwc):
+        found = undo(array, shape)
+        if found is not None:
+            return found
+    return None
+
+
+def _from_nc1hwc0(array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any] | None":
+    if array.ndim != 5 or not 1 <= len(shape) <= 4:  # noqa: PLR2004 - dimensions of the layouts
+        return None
+    batch, c1, height, width, c0 = array.shape
+    wanted = shape if len(shape) == 4 else None  # noqa: PLR2004
+    if len(shape) == 2 and height == width == 1:  # noqa: PLR2004
+        wanted = (*shape, 1, 1)
+    if wanted is None or wanted[0] != batch or wanted[2:] != (height, width) or -(-wanted[1] // c0) != c1:
+        return None
+    return array.transpose(0, 1, 4, 2, 3).reshape(batch, c1 * c0, height, width)[:, : wanted[1]].reshape(shape)
+
+
+def _from_fractal_nz(array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any] | None":
+    if array.ndim < 4:  # noqa: PLR2004
+        return None
+    *outer, n1, m1, m0, n0 = array.shape
+    rows, columns = (1, *shape)[-2:] if shape else (1, 1)
+    if tuple(outer) != _without_ones(shape[:-2], len(outer)) or -(-rows // m0) != m1 or -(-columns // n0) != n1:
+        return None
+    places = list(range(len(outer)))
+    last = len(places)
+    matrix = array.transpose(*places, last + 1, last + 2, last, last + 3).reshape(*outer, m1 * m0, n1 * n0)
+    return matrix[..., :rows, :columns].reshape(shape)
+
+
+def _without_ones(dims: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """The outer dimensions, should the device have dropped some of 1."""
+    return dims if len(dims) == count else tuple(d for d in dims if d != 1)
+
+
+def _from_nhwc(array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any] | None":
+    if array.ndim != len(shape) or array.ndim < 3:  # noqa: PLR2004
+        return None
+    moved = array.transpose(0, array.ndim - 1, *range(1, array.ndim - 1))
+    return moved if moved.shape == shape else None
