@@ -7,7 +7,7 @@ for the command line (`models.py`).
 import dagster as dg
 from pydantic import BaseModel
 
-from ascend_assets import checks, deployments, graph, history
+from ascend_assets import checks, deployments, freshness, graph, history
 from ascend_assets.spec import ModelSpec
 from ascend_assets.walk import key_of, stages
 
@@ -15,7 +15,8 @@ from ascend_assets.walk import key_of, stages
 class AscendModel(dg.Component):
     """One model: its assets in the order of a candidate's walk, a blocking check per criterion, and two jobs.
 
-    Environments after the first have a deployment that no run makes, and every deployment has checks that only inform.
+    Environments after the first have a deployment that no run makes. Every deployment has checks that only inform, and
+    every compiled model one, which says whether the toolchain in force compiled it.
 
     `<model>_candidate` builds a candidate from source to dev; `<model>_regate` judges what is there again and releases
     it if every gate lets it pass.
@@ -52,7 +53,7 @@ def model_definitions(spec: ModelSpec) -> dg.Definitions:
     tags = {history.MODEL_TAG: spec.name}
     return dg.Definitions(
         assets=[*assets, *deployments.build_specs(spec)],
-        asset_checks=[*checks.build_checks(spec), *deployments.build_checks(spec)],
+        asset_checks=[*checks.build_checks(spec), *freshness.build_checks(spec), *deployments.build_checks(spec)],
         jobs=[
             dg.define_asset_job(
                 f"{spec.name}_candidate",

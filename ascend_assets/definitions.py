@@ -5,7 +5,7 @@ so that a test assembles a variant of the whole.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ascend_assets.io_manager import RecordIOManager
 from ascend_assets.spec import ModelSpec
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import PROJECT
-from sensors import deployed, refused
+from sensors import deployed, refused, toolchain_changed
 
 _LOG = logging.getLogger("ascend_assets")
 
@@ -39,12 +39,17 @@ def build_defs(
         dg.Definitions(
             resources={**default_resources(), **(resources or {})},
             jobs=operator_jobs.JOBS,
-            sensors=[deployed.deployed, refused.refused_candidates],
+            sensors=[deployed.deployed, refused.refused_candidates, toolchain_changed.build(_candidate_jobs(parts))],
             # One process: a stage's real work runs outside Python's lock or in a child process, and a step of its own
             # process would cost more than most stages.
             executor=dg.in_process_executor,
         ),
     )
+
+
+def _candidate_jobs(parts: Sequence[dg.Definitions]) -> list[toolchain_changed.CandidateJob]:
+    """Every model's job that builds a candidate."""
+    return [job for part in parts for job in part.jobs or () if job.name.endswith("_candidate")]
 
 
 def default_resources(store: Warehouse | None = None) -> dict[str, Any]:

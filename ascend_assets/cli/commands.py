@@ -21,9 +21,11 @@ from ascend_assets.cli import (
     init,
     model,
     moves,
+    om,
     preflight,
     run_command,
     show,
+    stale,
     store,
 )
 from ascend_assets.cli.console import Refused, Unusable, progress
@@ -58,6 +60,8 @@ cli.add_command(approve.approve)
 cli.add_command(moves.promote)
 cli.add_command(bundle.bundle)
 cli.add_command(audit.audit)
+cli.add_command(om.om)
+cli.add_command(stale.stale)
 cli.add_command(store.store)
 cli.add_command(doctor.doctor)
 cli.add_command(init.init)

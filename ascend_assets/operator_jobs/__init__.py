@@ -4,7 +4,7 @@ Here belong thin jobs: a form, the operation, and its result as something to rea
 models. Not here: what an operation does.
 """
 
-from ascend_assets.operator_jobs import looks, moves, statements
+from ascend_assets.operator_jobs import freshness, looks, moves, statements
 
 JOBS = (
     moves.PROMOTE,
@@ -18,4 +18,5 @@ JOBS = (
     looks.AUDIT_VERIFY,
     looks.STORE_GC,
     looks.DOCTOR,
+    freshness.STALE,
 )

@@ -9,9 +9,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from tiny import DEFS_YAML, write_tiny
 
-from ascend_assets import checks, definitions, deployments, models, operator_jobs
+from ascend_assets import checks, definitions, deployments, freshness, models, operator_jobs
 from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
+from ascend_assets.operations import standing
 from ascend_assets.walk import stages
 
 
@@ -61,7 +62,9 @@ def test_no_check_and_no_dependency_is_on_an_asset_that_does_not_exist(defs: dg.
 
 def test_every_gate_blocks_and_says_what_it_means(defs: dg.Definitions) -> None:
     graph = defs.get_repository_def().asset_graph
-    gates = [key for key in graph.asset_check_keys if key.asset_key.path[-1] != "deployment"]
+    informing = {*standing.ANSWERS, freshness.NAME}
+    gates = [key for key in graph.asset_check_keys if key.name not in informing]
+    assert gates
     for key in gates:
         spec = graph.get_check_spec(key)
         assert spec.blocking, key
@@ -79,6 +82,21 @@ def test_every_deployment_has_checks_that_inform(defs: dg.Definitions) -> None:
                 spec = graph.get_check_spec(key)
                 assert not spec.blocking, f"{key} would stop a candidate for what only a reviewer can mend"
                 assert spec.description
+
+
+def test_every_compiled_model_has_a_check_that_blocks_nothing(defs: dg.Definitions) -> None:
+    graph = defs.get_repository_def().asset_graph
+    found = {key.asset_key for key in graph.asset_check_keys if key.name == freshness.NAME}
+    assert found == {node.key for node in graph.asset_nodes if node.key.path[-1] == "om"}
+    for key in graph.asset_check_keys:
+        if key.name == freshness.NAME:
+            assert not graph.get_check_spec(key).blocking
+            assert "ascend stale" in (graph.get_check_spec(key).description or "")
+
+
+def test_the_sensor_may_ask_for_every_models_candidate(defs: dg.Definitions) -> None:
+    (sensor,) = (s for s in defs.get_repository_def().sensor_defs if s.name == "toolchain_changed")
+    assert {job.name for job in sensor.jobs} == {f"{name}_candidate" for name in models.load_all(models.DEFS)[0]}
 
 
 def test_a_release_walks_through_the_environments_in_their_order(defs: dg.Definitions) -> None:
