@@ -12,8 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from resources.ascend.cann import releases
+from resources.ascend.cann.errors import BadOutput
 from resources.ascend.cann.installation import Installation
 from resources.ascend.cann.om_file import OmFile
+from resources.ascend.options import CompileOptions
+from resources.ascend.spelling import spelt
 from resources.ascend.toolchain import NotLoadable, OmInfo, ToolchainIdentity
 from resources.digests import canonical_json, sha256_bytes
 
@@ -35,7 +38,7 @@ def identity(
 ) -> str:
     """Sha256 that names the work.
 
-    `options`: atc's arguments but for model, output and files. `files`: option -> digest of the file that it names.
+    `options`: atc's arguments but for model, output, SoC and files. `files`: flag -> digest of the file that it names.
     `compiler`: CANN's version as the compiler writes it into the `.om` (`7.7.0.1.238`).
     """
     parts = {
@@ -51,25 +54,38 @@ def identity(
 def info(om: OmFile, toolchain: ToolchainIdentity) -> OmInfo:
     """What a file says about itself, from its own bytes alone; `toolchain` is the one in force here.
 
-    Raises `NotLoadable` for a file whose command line names no digest, as it is when this toolchain did not compile it.
+    Raises `NotLoadable` for a file whose command line does not name everything by its digest, as it is when this
+    toolchain did not compile it.
     """
-    parsed = _parsed(om)
-    if not parsed.onnx_sha256:
+    said = parsed(om)
+    nameless = [f"--{flag}" for flag, digest in sorted(said.files.items()) if not digest]
+    if not said.onnx_sha256 or nameless:
+        lacking = f"no digest for {' and '.join(nameless) or 'its model'}" if om.command_line else "nothing"
         raise NotLoadable(
-            f"{om.path}: nobody can say which ONNX model it was compiled from: its command line "
-            f"{'names no digest' if om.command_line else 'is missing'}, so this toolchain did not compile it. "
-            f"`ascend om {shlex.quote(str(om.path))}` shows what it says; to use it here, compile its ONNX model: "
-            f"{rebuild(om, om.soc_version or '<SOC>')}"
+            f"{om.path}: nobody can say what it was compiled from, for its command line names {lacking}: this "
+            f"toolchain did not compile it. `ascend om {shlex.quote(str(om.path))}` shows what it says. To use it, "
+            f"compile its ONNX model with this toolchain; its own command was: {_same_command(om) or 'not kept'}"
         )
-    options = parsed.options.argv("", "")
+    options = [f"--{flag}={value}" for flag, value in spelt(said.options).items() if flag != "soc_version"]
+    others = [f"--{flag}={value}" for flag, value in sorted(said.unknown.items())]
+    soc_version = said.options.soc_version
+    compiler = om.atc_version or UNKNOWN
     return OmInfo(
-        identity=identity(
-            parsed.onnx_sha256, _bare(options), parsed.files, parsed.options.soc_version, om.atc_version or UNKNOWN
-        ),
-        onnx_sha256=parsed.onnx_sha256,
-        options=parsed.options,
+        identity=identity(said.onnx_sha256, [*options, *others], said.files, soc_version, compiler),
+        onnx_sha256=said.onnx_sha256,
+        options=said.options,
         toolchain=made_by(om, toolchain),
     )
+
+
+def parsed(om: OmFile) -> "ParsedCommand":
+    """A file's command line; one that cannot be read says nothing, as a foreign one does."""
+    from resources.ascend.cann.command import ParsedCommand, parse_command_line
+
+    try:
+        return parse_command_line(om.command_line)
+    except BadOutput:
+        return ParsedCommand("", CompileOptions(soc_version=""))
 
 
 def made_by(om: OmFile, toolchain: ToolchainIdentity) -> ToolchainIdentity:
@@ -120,35 +136,24 @@ def same_soc(name: str) -> str:
 
 def rebuild(om: OmFile, soc_version: str) -> str:
     """The atc command that makes the same model for a SoC, ready for a shell, and what to mind with it."""
-    parsed = _parsed(om)
-    if not parsed.onnx_sha256:
-        return _same_command(om.command_line, soc_version) or f"compile its model for {soc_version}"
-    options = parsed.options.model_copy(update={"soc_version": soc_version})
-    command = shlex.join(options.argv("model.onnx", om.path.name))
-    kept = [f"--{flag} (sha256 {digest}...)" for flag, digest in sorted(parsed.files.items())]
+    said = parsed(om)
+    if not said.onnx_sha256:
+        return _same_command(om, soc_version) or f"compile its model for {soc_version}"
+    options = said.options.model_copy(update={"soc_version": soc_version})
+    others = [f"--{flag}={value}" for flag, value in sorted(said.unknown.items())]
+    command = shlex.join([*options.argv("model.onnx", om.path.name), *others])
+    kept = [f"--{flag} (sha256 {digest or UNKNOWN}...)" for flag, digest in sorted(said.files.items())]
     extra = f", with the same {' and '.join(kept)}" if kept else ""
-    return f"{command}{extra} (model.onnx is the file with the sha256 {parsed.onnx_sha256})"
+    return f"{command}{extra} (model.onnx is the file with the sha256 {said.onnx_sha256})"
 
 
-def _same_command(command_line: str, soc_version: str) -> str:
-    """A foreign file's own command with another SoC; empty where it has none."""
+def _same_command(om: OmFile, soc_version: str = "") -> str:
+    """A file's own command, with another SoC if one is given; empty where the file does not tell it."""
     words: list[str] = []
-    given = iter(command_line.split())
+    given = iter(om.command_line.split())
     for word in given:
-        flag = _SOC_FLAG.fullmatch(word)
+        flag = _SOC_FLAG.fullmatch(word) if soc_version else None
         if flag and "=" not in word:
             next(given, None)
         words.append(f"{flag[1]}={soc_version}" if flag else word)
     return shlex.join(words)
-
-
-def _bare(argv: Sequence[str]) -> list[str]:
-    """Arguments that are options of the compilation: neither the program nor a place nor the SoC."""
-    places = ("--model=", "--output=", "--soc_version=")
-    return [word for word in argv[1:] if not word.startswith(places)]
-
-
-def _parsed(om: OmFile) -> "ParsedCommand":
-    from resources.ascend.cann.command import parse_command_line
-
-    return parse_command_line(om.command_line)
