@@ -37,11 +37,6 @@ class Home:
         """Locks of runs on this machine."""
         return self.state / "locks"
 
-    @property
-    def devices(self) -> Path:
-        """Leases of this machine's NPUs. `ASCEND_LEASES` moves them, so that several projects can share one machine."""
-        return Path(os.environ.get("ASCEND_LEASES") or self.locks / "devices").absolute()
-
 
 def home(project: Path = PROJECT) -> Home:
     """What is in force, folders absolute. None is created here."""

@@ -16,7 +16,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from resources.ascend.cann.devices import Device
-from resources.locks import Holder, locked
+from resources.ascend.cann.machine_locks import held
+from resources.locks import Holder
 
 _HOLDER_BYTES = 4096
 
@@ -31,7 +32,7 @@ class DeviceLocks:
     def devices(self, group: Sequence[Device], doing: str) -> Iterator[None]:
         """Hold all devices of a group, signed. Raises `BlockingIOError` at once if one is held, and holds none."""
         with ExitStack() as stack:
-            descriptors = [stack.enter_context(_held(self._of_device(device))) for device in group]
+            descriptors = [stack.enter_context(held(self._of_device(device))) for device in group]
             for descriptor in descriptors:
                 stack.callback(os.ftruncate, descriptor, 0)
                 _sign(descriptor, doing)
@@ -43,19 +44,19 @@ class DeviceLocks:
 
         Raises `BlockingIOError` at once.
         """
-        with _held(self.folder / f"card-{card}.lock", shared=shared):
+        with held(self.folder / f"card-{card}.lock", shared=shared):
             yield
 
     @contextmanager
     def waiting(self, soc_version: str) -> Iterator[None]:
         """Be one of those who wait for a SoC."""
-        with _held(self._of_waiting(soc_version), shared=True, wait=True):
+        with held(self._of_waiting(soc_version), shared=True, wait=True):
             yield
 
     def others_wait(self, soc_version: str) -> bool:
         """Whether somebody waits for a SoC (or asks the same in this moment)."""
         try:
-            with _held(self._of_waiting(soc_version)):
+            with held(self._of_waiting(soc_version)):
                 return False
         except BlockingIOError:
             return True
@@ -73,14 +74,6 @@ class DeviceLocks:
 
     def _of_waiting(self, soc_version: str) -> Path:
         return self.folder / f"waiting-{soc_version}.lock"
-
-
-@contextmanager
-def _held(path: Path, *, shared: bool = False, wait: bool = False) -> Iterator[int]:
-    with locked(path, shared=shared, wait=wait) as descriptor:
-        if os.fstat(descriptor).st_uid == os.geteuid():
-            os.fchmod(descriptor, 0o666)  # users of one machine share its devices
-        yield descriptor
 
 
 def _sign(descriptor: int, doing: str) -> None:

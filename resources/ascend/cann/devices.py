@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from resources.ascend.cann import npu_smi
 from resources.ascend.cann.errors import BadOutput, NoDevice, ToolFailed
-from resources.home import home
+from resources.ascend.cann.machine_locks import machine_folder
 
 if TYPE_CHECKING:
     from resources.ascend.cann.npu_smi import Fields, NpuSmi
@@ -64,11 +64,11 @@ class Device:
 def devices(site: "Site", *, turn: Path | None = None, environ: Mapping[str, str] = os.environ) -> tuple[Device, ...]:
     """Every NPU that this process may use, healthy or not, in the order of logic ids.
 
-    `turn`: the lock file by which calls of npu-smi follow each other; by default in this project's folder of devices.
+    `turn`: the lock file by which calls of npu-smi follow each other; by default in the machine's folder of locks.
     `environ` may restrict the devices (`visible`). Raises `NoDevice` without npu-smi or for a restriction that nobody
     can read, `ToolFailed` where npu-smi fails, `BadOutput` where it prints what no known one does.
     """
-    tool = npu_smi.find(site, turn or home().devices / "npu-smi.lock")
+    tool = npu_smi.find(site, turn or machine_folder(environ) / "npu-smi.lock")
     found = joined(tool.info().chips, _map(tool))
     known = site.installation.soc_versions
     named = [_named(device, known, tool) for device in found]

@@ -16,6 +16,7 @@ from pathlib import Path
 from resources.ascend.cann.device_locks import DeviceLocks
 from resources.ascend.cann.devices import Device, unfit
 from resources.ascend.cann.errors import BadOutput, NoDevice, ToolFailed
+from resources.ascend.cann.machine_locks import made
 
 POLL_SECONDS = 0.25
 """About how often a waiting process looks: a device is idle between two holders for at most one and a half of it."""
@@ -96,8 +97,7 @@ def lease(  # noqa: PLR0913 - what is wanted, and how to wait for it
     the lock files of the machine and must not be on a network file system. Raises `NoDevice` at once where no device of
     that SoC is fit.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    wish = _Wish(DeviceLocks(folder), soc_version, whole_card, doing, say, look, tuple(devices))
+    wish = _Wish(DeviceLocks(made(folder)), soc_version, whole_card, doing, say, look, tuple(devices))
     with wish.fulfilled(wait) as device:
         yield device
 

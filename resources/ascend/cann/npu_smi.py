@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.ascend.cann.errors import BadOutput, NoDevice, ToolFailed
+from resources.ascend.cann.machine_locks import held, made
 from resources.ascend.cann.npu_smi_tables import Info, MapRow, decimal, parse_info, parse_map, whole
 from resources.ascend.cann.text import clean
-from resources.locks import locked
 from resources.output import last_lines
 from resources.process import ProcessTimeout, ProgramMissing
 
@@ -186,12 +186,12 @@ def find(site: "Site", turn: Path) -> NpuSmi:
 @contextmanager
 def _turn(path: Path) -> Iterator[None]:
     """Be the only caller on this machine. Raises `ToolFailed` when others take too long."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made(path.parent)
     end = time.monotonic() + TURN_SECONDS
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(locked(path, wait=False))
+                stack.enter_context(held(path))
                 break
             except BlockingIOError:
                 if time.monotonic() >= end:

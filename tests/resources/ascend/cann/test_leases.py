@@ -4,8 +4,9 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from races import in_child, race
 
-from resources.ascend.cann import leases
+from resources.ascend.cann import leases, machine_locks
 from resources.ascend.cann.devices import Device
 from resources.ascend.cann.errors import NoDevice, ToolFailed
 from resources.ascend.cann.leases import choices, in_order, lease
+from resources.ascend.cann.machine_locks import held, machine_folder, made
 from resources.ascend.cann.npu_smi_tables import ProcessRow
+from resources.locks import locked
 
 SOC = "Ascend310P3"
 
@@ -314,6 +317,39 @@ def test_two_users_of_a_machine_share_its_devices(tmp_path: Path) -> None:
 
     assert in_child(strict) == "done"
     assert all(path.stat().st_mode & 0o777 == 0o666 for path in tmp_path.glob("*.lock"))
+
+
+def test_a_lock_file_that_was_cleaned_away_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cleans temporary folders may remove a file between our opening and our locking it."""
+    cleanings = [True]
+
+    @contextmanager
+    def cleaned(path: Path, *, shared: bool, wait: bool) -> Iterator[int]:
+        with locked(path, shared=shared, wait=wait) as descriptor:
+            if cleanings:
+                cleanings.pop()
+                path.unlink()
+            yield descriptor
+
+    monkeypatch.setattr(machine_locks, "locked", cleaned)
+    with pytest.raises(BlockingIOError, match="was removed while it was locked"), held(tmp_path / "one.lock"):
+        pass
+    cleanings.append(True)
+    with (
+        held(tmp_path / "one.lock", wait=True),
+        pytest.raises(BlockingIOError),
+        locked(tmp_path / "one.lock", wait=False),
+    ):
+        pass
+
+
+def test_the_folder_of_the_machine(tmp_path: Path) -> None:
+    assert machine_folder({"ASCEND_DEVICE_LOCKS": str(tmp_path)}) == tmp_path
+    assert machine_folder({}).name == "ascend-devices"
+    new = made(tmp_path / "new")
+    assert new.stat().st_mode & 0o7777 == 0o777
+    new.chmod(0o755)
+    assert made(new).stat().st_mode & 0o7777 == 0o755
 
 
 def test_chips_of_a_card_that_works_come_first_so_that_whole_cards_stay() -> None:
