@@ -5,6 +5,7 @@ Here belongs reading the archive within bounds and without pickle. Not here: whi
 """
 
 import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -88,7 +89,10 @@ def _array(file: IO[bytes], size: int) -> "NDArray[Any]":
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"is in .npy format {version[0]}.{version[1]}; 1.0 and 2.0 are read: use plain arrays")
-    shape, fortran, dtype = readers[version](file, max_header_size=_MAX_HEADER)
+    try:
+        shape, fortran, dtype = readers[version](file, max_header_size=_MAX_HEADER)
+    except (SyntaxError, tokenize.TokenError, MemoryError, RecursionError) as error:  # of numpy's parser
+        raise ValueError(f"has a header that is damaged ({type(error).__name__})") from error
     if dtype.hasobject:
         raise ValueError("holds Python objects, which only a pickle can carry and which is never opened: use numbers")
     if dtype.kind not in _KINDS:

@@ -63,7 +63,7 @@ def test_pickles_are_never_opened(tmp_path: Path) -> None:
 
     objects = np.array([Trap()], dtype=object)
     path = archive(tmp_path / "a.npz", {"x.npy": member(objects)})
-    with pytest.raises(npz.BadNpz, match="array 'x': holds Python objects"):
+    with pytest.raises(npz.BadNpz, match=r"array 'x': holds Python objects"):
         npz.read(path)
     (tmp_path / "b.npz").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(npz.BadNpz, match=r"not an \.npz file"):
@@ -129,3 +129,14 @@ def test_damage_is_refused_or_harmless(
         assert str(path) in str(error)  # noqa: PT017 - either outcome is right; a foreign exception is not
     else:
         assert sum(array.nbytes for array in found.values()) <= npz.MAX_BYTES
+
+
+@pytest.mark.parametrize("header", [b"{'descr': (((", b"{'descr': '''", b"  x\n y", b"(" * 5000, b"-" * 9000 + b"1"])
+def test_a_header_that_is_no_literal_is_named(tmp_path: Path, header: bytes) -> None:
+    content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + header + b"\n" + bytes(8)
+    path = tmp_path / "a.npy"
+    path.write_bytes(content)
+    with pytest.raises(npz.BadNpz, match=r"a\.npy: .*header"):
+        npz.read_array(path)
+    with pytest.raises(npz.BadNpz, match=r"array 'x': .*header"):
+        npz.read(archive(tmp_path / "a.npz", {"x.npy": content}))
