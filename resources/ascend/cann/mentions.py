@@ -25,15 +25,19 @@ class Mention:
 
 
 _NAME = rf"(?P<node>.{{1,{MAX_NAME}}}?)"
+_END = r"\](?=[\s,.;:)'\]]|$)"
+_IN_BRACKETS = rf"(?P<node>(?:[^\]]|\](?![\s,.;:)'\]]|$)){{1,{MAX_NAME}}}?)"
+"""A name may hold brackets (`layers[0]/Conv`): it ends with one that the sentence goes on after."""
+_FREE = rf"(?P<node>[^\s\[\],;()']{{1,{MAX_NAME}}})"
 _TYPE = r"(?P<op>[^\s\],;()]{1,200})"
 
 # First words, and what follows them. In order: what says most comes first.
 _TEMPLATES = tuple(
     (words, re.compile(re.escape(words) + rest))
     for words, rest in (
-        ("Op [", rf"{_NAME}, optype \[{_TYPE}\]"),  # E19010, EZ9010, EZ0501
-        ("found for [", rf"{_NAME}\], optype \[{_TYPE}\]"),  # EZ3003
-        ("Op [", rf"{_NAME}\]\. \((?:oppath: \[[^\]]{{0,512}}\], )?optype: \[{_TYPE}\]"),  # E20001, E40021
+        ("Op [", rf"{_IN_BRACKETS}, optype \[{_TYPE}\]"),  # E19010, EZ9010, EZ0501
+        ("found for [", rf"{_IN_BRACKETS}\], optype \[{_TYPE}\]"),  # EZ3003
+        ("Op [", rf"{_IN_BRACKETS}\]\. \((?:oppath: \[[^\]]{{0,512}}\], )?optype: \[{_TYPE}\]"),  # E20001, E40021
         ("Op: ", rf"{_NAME}, optype: {_TYPE}"),  # E13010
         ("Op ", rf"{_NAME},? with optype {_TYPE}"),  # E10501, E14001 of CANN 9
         ("Op ", rf"{_NAME}\. \(.{{0,512}}?optype: {_TYPE}"),  # E20001, E40021 of CANN 9
@@ -42,16 +46,19 @@ _TEMPLATES = tuple(
         ("Optype ", rf"{_TYPE} of Ops kernel"),
         ("for optype [", rf"{_TYPE}\]"),  # E16002
         ("for optype ", _TYPE),
-        ("Opname [", rf"{_NAME}\] specified"),  # E10016
+        ("Opname [", rf"{_IN_BRACKETS}\] specified"),  # E10016
         ("Opname ", rf"{_NAME} specified"),
         ("Operator ", rf"{_NAME} already exists"),  # E13009
-        ("Op [", rf"{_NAME}\]"),  # W11001
+        ("Op [", rf"{_IN_BRACKETS}{_END}"),  # W11001
         ("Op ", rf"{_NAME} (?:does not hit|is invalid|has zero)"),
         ("Verifying ", rf"{_NAME}(?:\({_TYPE}\))? failed"),
         *(
-            (f"{word}{mark}", rf"\s?\[?(?P<node>[^\s\[\],;()']{{1,{MAX_NAME}}})(?:\({_TYPE}\))?")
+            (
+                f"{word}{mark}",
+                rf"\s?{_FREE}(?:\({_TYPE}\))?" if mark == ":" else rf"{_IN_BRACKETS}(?:\({_TYPE}\))?{_END}",
+            )
             for word in ("node", "Node", "op", "Op", "operator", "op_name", "opname", "node name", "op name")
-            for mark in (":", "[", " [")
+            for mark in (":[", ": [", ":", "[", " [")
         ),
     )
 )

@@ -27,6 +27,16 @@ from resources.ascend.cann.mentions import Mention, mention
         ("[SubGraphOpt][PreCompileOp][Init] Initialize op store adapter failed, OpsStoreName[tbe-custom].", "", ""),
         ("[tbe-custom]:op type Conv2DTranspose is not found in this op store.", "", ""),
         ("node: 5", "", ""),
+        ("Op [layers[0]/Conv] does not hit the high-priority operator information library", "layers[0]/Conv", ""),
+        ("Op [Conv_1] of [x] is bad, optype [Conv] too", "Conv_1", ""),
+        ("op[model1 div node], The dtype is not same, type1:DT_INT64", "model1 div node", ""),
+        ("Add edge to node[/neck/Resize(Resize)] failed", "/neck/Resize", "Resize"),
+        ("node:[Conv_1] is dead", "Conv_1", ""),
+        (
+            "No parser is registered for Op [layers[0]/Conv, optype [ai.onnx::11::X]].",
+            "layers[0]/Conv",
+            "ai.onnx::11::X",
+        ),
     ],
 )
 def test_an_operator_is_found_in_a_sentence(sentence: str, node: str, op: str) -> None:
