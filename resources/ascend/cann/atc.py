@@ -63,7 +63,8 @@ def convert(
 ) -> Compiled:
     """Compile `onnx` and write `output`, whole or not at all. No device is needed. `timeout` in seconds.
 
-    `identity`: the toolchain in force. Raises `CompileRefused` with every reason, about ONNX nodes; `ToolFailed` when
+    `identity`: the toolchain in force. External data counts by the ONNX file that names it, not by its own content.
+    Raises `CompileRefused` with every reason, about ONNX nodes; `ToolFailed` when
     it is not the model's fault, `atc` took too long, or its file is not what was asked for; `NoInstallation` where
     there is no `atc`. Whatever is raised, `output` is what it was before.
     """
@@ -141,9 +142,8 @@ def _prepared(folder: Path, onnx: Path, files: Mapping[str, OptionFile]) -> Work
     except OnnxFileError as error:
         raise _unreadable(onnx, str(error).replace(str(folder / "given.onnx"), str(onnx))) from error
     except OSError as error:
-        raise ToolFailed(
-            f"{onnx}: cannot be put into atc's folder {folder} ({error.strerror}): is the disk full?"
-        ) from error
+        why = f"{onnx}: cannot be copied into atc's folder {folder} ({error.strerror})"
+        raise ToolFailed(f"{why}: may it be read, and is there space on the disk?") from error
 
 
 def _unreadable(onnx: Path, cause: str) -> CompileRefused:

@@ -56,7 +56,7 @@ def failure(run: Run, names: NodeNames) -> CompileRefused | ToolFailed:
         errors = (Diagnostic(code=UNKNOWN, message=message, solution="Run `ascend doctor`, then look at atc's log."),)
     if errors:
         return CompileRefused(_advised([_explained(item, run.plog) for item in errors], run), with_plog(run))
-    return ToolFailed(f"atc {_ended(run)}, so nothing was compiled{_said(run)}", with_plog(run))
+    return ToolFailed(f"atc {_ended(run)}, so there is no model; {_said(run)}", with_plog(run))
 
 
 def on_onnx(diagnostics: Sequence[Diagnostic], names: NodeNames) -> tuple[Diagnostic, ...]:
@@ -145,4 +145,4 @@ def _ended(run: Run) -> str:
 def _said(run: Run) -> str:
     said = last_lines(run.console)
     plog = "\n".join(run.plog[:5])
-    return (f"; it said:\n{said}" if said else " and said nothing") + (f"\nits log files say:\n{plog}" if plog else "")
+    return (f"it said:\n{said}" if said else "it said nothing") + (f"\nits log files say:\n{plog}" if plog else "")
