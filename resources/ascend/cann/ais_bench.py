@@ -146,7 +146,7 @@ def staged(om: Path, folder: Path) -> Path:
     ours = held.st_uid == os.geteuid() and held.st_gid in (os.getegid(), *os.getgroups()) and not held.st_mode & 0o022
     if ours:
         try:
-            os.link(om, target, follow_symlinks=True)
+            os.link(om.resolve(), target)
         except OSError:
             ours = False  # another file system, or one that knows no links
     if not ours:

@@ -1,15 +1,17 @@
 """Why a model did not run, from what ais_bench, its Python session or the runtime said.
 
 Here belong the runtime's error numbers (aclError: 1xxxxx parameters, 2xxxxx memory, 5xxxxx execution) and ais_bench's
-own messages, each as the exception that it stands for. Not here: faults of the environment (`symptoms.py`).
+own messages, each as the exception that it stands for. Not here: faults of the environment (`symptoms.py`), which are
+asked where nothing here fits.
 """
 
 import re
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from resources.ascend.cann.errors import NoDevice, ToolFailed
+from resources.ascend.cann.om_identity import rebuild
+from resources.ascend.cann.symptoms import explain
 from resources.ascend.cann.text import clean
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import NotLoadable, ToolchainError
@@ -52,6 +54,7 @@ def failure(
     `what`: who failed and how, in words. `inputs`: the model's, in order. Causes come before their consequences: a
     device that cannot be opened, another SoC, memory, a core, sizes, and only then a model that was not loaded.
     """
+    soc = options.soc_version or om.soc_version
     lines = [line for line in clean(log) if not _INFO.match(line)]
     text, codes = "\n".join(lines), {int(code) for line in lines for code in _CODE.findall(line)}
     said = last_lines(text)
@@ -62,7 +65,7 @@ def failure(
             f"not fit; look at `npu-smi info`{closing}"
         )
     if codes & _SOC:
-        return NotLoadable(f"{what}: {om.path} is for another SoC (507008); rebuild it: {rebuild(om, options)}")
+        return NotLoadable(f"{what}: {om.path} is for another SoC (507008); rebuild it: {rebuild(om, soc)}")
     reason = _cause(codes, text, inputs)
     if reason:
         return ToolFailed(f"{what}, running {om.path}: {reason}{closing}", log)
@@ -70,16 +73,12 @@ def failure(
         number = min(codes & (_LOAD | {_EXECUTE}), default=None)
         return NotLoadable(
             f"{what}: {om.path} cannot be loaded{f' ({number})' if number else ''}: it is damaged, for another SoC, or "
-            f"of another CANN version; rebuild it: {rebuild(om, options)}{closing}"
+            f"of another CANN version; rebuild it: {rebuild(om, soc)}{closing}"
         )
     if _EXECUTE in codes:
         return ToolFailed(f"{what}: {om.path} was loaded and failed while it ran (507011){closing}", log)
-    return ToolFailed(f"{what}, running {om.path}{closing}", log)
-
-
-def rebuild(om: "OmFile", options: CompileOptions) -> str:
-    """The command that makes the `.om` again, option files left out."""
-    return shlex.join(options.argv("model.onnx", om.path))
+    known = "".join(f"; {symptom.what}: {symptom.remedy}" for symptom in explain(log))
+    return ToolFailed(f"{what}, running {om.path}{known}{closing}", log)
 
 
 def _cause(codes: set[int], text: str, inputs: Sequence[str]) -> str:

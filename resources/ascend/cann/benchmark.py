@@ -7,8 +7,6 @@ ais_bench times each execution from the host's call to its return, without the c
 """
 
 import math
-import os
-import stat
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +21,7 @@ from resources.ascend.cann.model_inputs import Setting
 from resources.ascend.cann.site import Site
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Latency
+from resources.regular_files import open_regular
 
 if TYPE_CHECKING:
     from resources.ascend.cann.devices import Device
@@ -94,6 +93,7 @@ def measure(  # noqa: PLR0913 - what is measured, and how
     if any(dim < 0 for shape in chosen.shapes.values() for dim in shape):
         raise ValueError(f"{om.path} has open shapes and no gears: say which setting to time")
     tool = find_tools(site).require_command()
+    site.say(f"{tool.name}: {warmup} + {loops} runs of {om.path} on {device}")
     with tempfile.TemporaryDirectory(prefix="ascend-time-") as name:
         task = _Task(Path(name).resolve(), device, om, options)
         output = task.folder / "output"
@@ -182,10 +182,8 @@ def _summary_bytes(tool: ais_bench.Tool, request: ais_bench.Request, said: ais_s
 def _bounded(path: Path) -> bytes | None:
     """A regular file's bytes, one more than allowed at most; None where there is none."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        file, _ = open_regular(path)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
+    with file:
         return file.read(ais_summary.MAX_BYTES + 1)

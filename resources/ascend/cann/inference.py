@@ -77,6 +77,7 @@ def open_session(
     Raises `ToolFailed` where there is no ais_bench, `NoDevice` and `NotLoadable` where the model cannot be loaded.
     """
     tools = find_tools(site)
+    site.say(f"loading {om.path} on {device}")
     with tempfile.TemporaryDirectory(prefix="ascend-infer-") as name:
         task = _Task(site, device, om, options, Path(name).resolve(), timeout)
         if not tools.python:

@@ -94,13 +94,10 @@ def _run(session: Any, request: dict[str, Any]) -> int:  # noqa: ANN401 - of a p
 
     feeds = [np.load(f"in{index}.npy", allow_pickle=False) for index in range(request["feeds"])]
     mode, gear = request["mode"], request["gear"]
-    # The first versions of infer() set nothing but dims and shapes by themselves.
-    if mode == "dymbatch":
-        session.set_dynamic_batchsize(int(gear))
-    elif mode == "dymhw":
-        session.set_dynamic_hw(*[int(part) for part in gear.split(",")])
-    elif mode == "static":
-        session.set_staticbatch()
+    # The first versions of infer() set nothing but dims and shapes by themselves; the later ones do all of it.
+    setters = {"static": "set_staticbatch", "dymbatch": "set_dynamic_batchsize", "dymhw": "set_dynamic_hw"}
+    if hasattr(session, setters.get(mode, "")):
+        getattr(session, setters[mode])(*[int(part) for part in gear.split(",") if part])
     outputs = session.infer(feeds, mode, request["sizes"]) if request["sizes"] else session.infer(feeds, mode)
     for index, output in enumerate(outputs):
         np.save(f"out{index}.npy", np.array(output, order="C"), allow_pickle=False)

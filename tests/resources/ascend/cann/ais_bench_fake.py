@@ -247,7 +247,8 @@ def use(fake: FakeAisBench, monkeypatch: pytest.MonkeyPatch) -> FakeAisBench:
 def om(folder: Path, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...] = (), *, name: str = "model.om") -> OmFile:
     """A real `.om` with these ports; without outputs they are the inputs', doubled."""
     doubled = outputs or tuple(Tensor(f"{port.name}_doubled", port.dtype, port.shape, "double") for port in inputs)
-    return om_file.read(write_om(folder / name, inputs=inputs, outputs=doubled))
+    command = f"atc --framework=5 --model={'a' * 64}.onnx --output=model --soc_version=Ascend310P3"
+    return om_file.read(write_om(folder / name, inputs=inputs, outputs=doubled, command_line=command))
 
 
 def _program(path: Path, packages: Path, arguments: str) -> None:
