@@ -64,9 +64,9 @@ def convert(
     """Compile `onnx` and write `output`, whole or not at all. No device is needed. `timeout` in seconds.
 
     `identity`: the toolchain in force. External data counts by the ONNX file that names it, not by its own content.
-    Raises `CompileRefused` with every reason, about ONNX nodes; `ToolFailed` when
-    it is not the model's fault, `atc` took too long, or its file is not what was asked for; `NoInstallation` where
-    there is no `atc`. Whatever is raised, `output` is what it was before.
+    Raises `CompileRefused` with every reason, about ONNX nodes; `ToolFailed` when it is not the model's fault, `atc`
+    took too long, or its file is not what was asked for; `NoInstallation` where there is no `atc`. Whatever is raised,
+    `output` is what it was before.
     """
     return conversion(site, onnx, options, output, identity=identity, timeout=timeout).compiled
 

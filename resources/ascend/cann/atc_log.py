@@ -24,6 +24,10 @@ MAX_MESSAGE = 4000
 MAX_DIAGNOSTICS = 500
 """Root causes that are told apart; the operators of any further one are added to the last."""
 
+_PHRASES = (
+    (START, re.compile(r"ATC start working(?: now, please wait for a moment)?\.?")),
+    (SUCCESS, re.compile(r"ATC run success(?:, welcome to the next use|(?!\w))\.?")),
+)
 _STAMP = r"(?:\[PID:\s*+\d++\]\s*+)?(?:\d{4}-\d\d-\d\d[- ]\d\d:\d\d:\d\d[.\d]*+\s*+)?"
 _CODE = r"(?P<code>[EW](?:[A-Z]\d{4}|\d{4,5}))(?![\w])"
 _HEAD = re.compile(rf"{_STAMP}(?:{_CODE}:|(?P<title>[A-Za-z][\w ./-]{{0,99}})\({_CODE.replace('code', 'titled')}\):)")
@@ -76,10 +80,10 @@ def _lines(log: str) -> Iterator[str]:
     """Lines with their indentation, without noise; fixed phrases stand alone even where line ends were lost."""
     for line in text.clean(log):
         shown = _SPINNER.sub("", line, count=1) if line[:1] in "-\\|/." else line
-        for phrase in (START, SUCCESS):
-            if shown.lstrip().startswith(phrase):
+        for phrase, spelt in _PHRASES:
+            if found := spelt.match(shown.lstrip()):
                 yield phrase
-                shown = shown.lstrip()[len(phrase) :]
+                shown = shown.lstrip()[found.end() :]
         if shown.startswith(FAILURE) and "for more information" in shown:
             end = shown.index("for more information") + len("for more information")
             yield shown[:end]

@@ -199,6 +199,13 @@ def test_lost_line_ends_do_not_hide_an_error() -> None:
     assert (read.started, read.failed) == (True, True)
     assert read.errors[0].nodes == ("A_1",)
     assert parse(f"...{SUCCESS}").succeeded
+    assert parse(f"  {SUCCESS.strip()}W11001: Op [A] does not hit").warnings[0].nodes == ("A",)
+
+
+def test_fixed_phrases_may_be_shorter() -> None:
+    assert parse("ATC run success\n").succeeded
+    assert parse("ATC start working now, please wait for a moment...\n").started
+    assert not parse("ATC run successor\n").succeeded
 
 
 def test_a_success_line_inside_a_message_is_none() -> None:
