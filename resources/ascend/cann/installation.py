@@ -139,6 +139,7 @@ def _places(environ: Mapping[str, str], root: Path) -> Iterator[tuple[Path, str]
 
 def _with_reason(taken: Installation, found: tuple[Installation, ...], looked: tuple[str, ...]) -> Installation:
     passed = [f"{each.found_by}, which has no atc" for each in found[: found.index(taken)]]
-    named = [said for said in looked if said.startswith(NAMED_BY)]
+    by = taken.found_by.removeprefix("latest in ")
+    named = [said for said in looked if said.startswith(NAMED_BY) and not said.startswith(f"{by}: ")]
     told = "; not ".join((taken.found_by, *passed, *named))
     return replace(taken, found_by=told)

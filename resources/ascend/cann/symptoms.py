@@ -38,7 +38,8 @@ class _Sign:
 
 def _number(code: str) -> str:
     """An error code of ACL or the runtime: only where the text says that it is one."""
-    return rf"(?i:\bret\w{{0,8}}|\berr\w{{0,8}}|\bresult|\bcode)(?i:\W{{1,4}}(?:is|code)\b)*+\W{{0,4}}(?:{code})(?!\d)"
+    named = r"\b(?:ret(?:_?code)?|err(?:or)?_?(?:no|code|id)?|result|code)\b"
+    return rf"(?i:{named}(?:\W{{1,4}}(?:is|code)\b)*+)\W{{1,4}}(?:{code})(?!\d|\.\d)"
 
 
 _PACKAGES = {
