@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import checks, guard, history, shown
+from ascend_assets import checks, guard, history, pools, shown
 from ascend_assets.codec import UnreadableRecord, read_record
 from ascend_assets.gates import conversion
 from ascend_assets.progress import StageEvent, tell
@@ -77,6 +77,7 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
         "code_version": code_version()[:12],
         "required_resource_keys": set(RESOURCES),
         "io_manager_key": "records",
+        "pool": pools.pool_of(stage),
         "check_specs": checks.own_specs(spec, stage),
     }
     decorate: Callable[[Callable[..., Iterator[object]]], dg.AssetsDefinition] = dg.asset(**common)

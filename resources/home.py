@@ -6,6 +6,7 @@ Here belong the folders of the local profile and the environment variables that 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder that holds `pyproject.toml`."""
@@ -49,6 +50,11 @@ def home(project: Path = PROJECT) -> Home:
     )
 
 
+def profile(root: Path = Path("/")) -> Literal["local", "cann"]:
+    """`cann` on a machine whose kernel shows NPUs (/dev/davinci0 and so on)."""
+    return "cann" if any((root / "dev").glob("davinci[0-9]*")) else "local"
+
+
 def prepare(project: Path = PROJECT) -> Home:
     """Make the folders, and Dagster's settings where there are none. What is there is left alone."""
     places = home(project)
@@ -58,7 +64,7 @@ def prepare(project: Path = PROJECT) -> Home:
     settings = places.dagster / "dagster.yaml"
     if not settings.exists():
         temporary = settings.with_name(f".dagster.yaml.{os.getpid()}")
-        temporary.write_bytes((PROJECT / "deploy" / "local" / "dagster.yaml").read_bytes())
+        temporary.write_bytes((PROJECT / "deploy" / profile() / "dagster.yaml").read_bytes())
         temporary.replace(settings)
     os.environ["DAGSTER_HOME"] = str(places.dagster)
     return places

@@ -81,6 +81,27 @@ def model_lock(folder: Path, model: str, candidate: str = "") -> Iterator[None]:
         yield
 
 
+def holder_of(folder: Path, model: str) -> Holder | None:
+    """Who signed a model's lock last and did not take it back; None where nobody did. A killed holder's name stays."""
+    try:
+        return _read_holder(folder / f"{check_name(model)}.lock")
+    except FileNotFoundError:
+        return None
+
+
+def is_alive(holder: Holder) -> bool:
+    """Whether the holder's process is there, as far as this host can tell; one on another host is taken to be."""
+    if holder.host != socket.gethostname():
+        return True
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # another user's
+    return True
+
+
 def _write_holder(descriptor: int, candidate: str) -> None:
     holder = Holder(
         pid=os.getpid(),

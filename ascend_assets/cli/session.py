@@ -13,10 +13,10 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import graph, history, models
+from ascend_assets import graph, history, models, pools
 from ascend_assets.assets.deployment import NotAdmitted
 from ascend_assets.assets.release import ReleaseRefused
-from ascend_assets.cli.console import Unusable
+from ascend_assets.cli.console import Unusable, progress
 from ascend_assets.cli.interrupts import heard
 from ascend_assets.cli.person import actor
 from ascend_assets.codec import AnyRecord, read_record
@@ -65,7 +65,7 @@ class Session:
         walk = self.definitions.resolve_job_def(job)
         config: dict[str, Any] = {**_QUIET, "ops": self._ops(job, reason)}
         interrupted = dg.DagsterExecutionInterruptedError
-        with heard(interrupted) as has_come:
+        with pools.reclaiming(self.instance, self.home.locks), heard(interrupted) as has_come:
             try:
                 result = walk.execute_in_process(
                     run_config=config, instance=self.instance, raise_on_error=False, tags={_HERE: _HERE_VALUE}
@@ -116,6 +116,8 @@ def opened(model: str, commit: str) -> Iterator[Session]:
     spec = _spec_at(commit, model) if commit else _spec_now(model)
     with model_lock(places.locks, model), dg.DagsterInstance.get() as instance:
         _bury(instance, model)
+        pools.reclaim(instance, places.locks)
+        pools.set_up(instance, progress)
         yield Session(
             spec=spec,
             commit=commit,
