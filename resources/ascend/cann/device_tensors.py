@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from resources.ascend.cann.dump import MAX_FILES, parse_name
 from resources.ascend.cann.errors import BadOutput
 from resources.ascend.cann.golden import spelled
+from resources.npz import BadNpz, read_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,9 @@ MAX_TENSOR_BYTES = 8 << 30
 """A larger file is not read."""
 
 _MAPPING = "mapping.csv"
+_MAX_REASON = 300
+_BLOCKS = frozenset({4, 8, 16, 32, 64})
+"""Elements that the device holds together: 16 of FP16, more of narrower types, 4 channels of images."""
 _MAX_MAPPING_BYTES = 64 << 20
 _SUFFIX = re.compile(r"(?P<dump>.+)\.(?P<kind>input|output)\.(?P<number>\d{1,6})\.npy", re.DOTALL)
 
@@ -39,19 +43,13 @@ class DeviceTensors:
 
     def load(self, op: str, kind: str, number: int, shape: tuple[int, ...]) -> "NDArray[Any] | str":
         """One tensor in the shape that ONNX gives it, or why there is none, in words."""
-        import numpy as np
-
         path = self.files.get((spelled(op), kind, number))
         if path is None:
             return "its dump was not converted"
-        if path.stat().st_size > MAX_TENSOR_BYTES:
-            return f"its dump is larger than {MAX_TENSOR_BYTES:,} bytes"
         try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            return f"its converted dump cannot be read ({' '.join(str(error).split())[:200]})"
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-            return "its converted dump holds no numbers"
+            array = read_array(path, max_bytes=MAX_TENSOR_BYTES)
+        except BadNpz as error:
+            return f"its converted dump cannot be read: {str(error)[:_MAX_REASON]}"
         found = aligned(array, shape)
         return (
             f"the device holds it as {list(array.shape)}, which is no layout of {list(shape)}"
@@ -90,18 +88,20 @@ def _mapping(path: Path) -> dict[str, str]:
 def aligned(array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any] | None":
     """A device's array in the shape of the ONNX tensor: as it is, or out of NC1HWC0, FRACTAL_NZ or NHWC.
 
-    None when it is none of these. A shape that differs only in dimensions of 1 is the same; one that two layouts could
-    have made is read as the first of those named here.
+    None when it is none of these. A shape that several could have made is read as the first of them; one that differs
+    in dimensions of 1 alone, and is no layout, is the same.
     """
     if array.shape == shape:
         return array
-    if tuple(d for d in array.shape if d != 1) == tuple(d for d in shape if d != 1):
-        return array.reshape(shape)
     for undo in (_from_nc1hwc0, _from_fractal_nz, _from_nhwc):
         found = undo(array, shape)
         if found is not None:
             return found
-    return None
+    return array.reshape(shape) if _without_ones(array.shape) == _without_ones(shape) else None
+
+
+def _without_ones(dims: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(dim for dim in dims if dim != 1)
 
 
 def _from_nc1hwc0(array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any] | None":
@@ -111,7 +111,13 @@ def _from_nc1hwc0(array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any
     wanted = shape if len(shape) == 4 else None  # noqa: PLR2004
     if len(shape) == 2 and height == width == 1:  # noqa: PLR2004
         wanted = (*shape, 1, 1)
-    if wanted is None or wanted[0] != batch or wanted[2:] != (height, width) or -(-wanted[1] // c0) != c1:
+    if (
+        wanted is None
+        or c0 not in _BLOCKS
+        or wanted[0] != batch
+        or wanted[2:] != (height, width)
+        or -(-wanted[1] // c0) != c1
+    ):
         return None
     return array.transpose(0, 1, 4, 2, 3).reshape(batch, c1 * c0, height, width)[:, : wanted[1]].reshape(shape)
 
@@ -120,18 +126,15 @@ def _from_fractal_nz(array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[
     if array.ndim < 4:  # noqa: PLR2004
         return None
     *outer, n1, m1, m0, n0 = array.shape
-    rows, columns = (1, *shape)[-2:] if shape else (1, 1)
-    if tuple(outer) != _without_ones(shape[:-2], len(outer)) or -(-rows // m0) != m1 or -(-columns // n0) != n1:
+    rows, columns = (1, 1, *shape)[-2:]
+    if m0 not in _BLOCKS or n0 not in _BLOCKS or -(-rows // m0) != m1 or -(-columns // n0) != n1:
+        return None
+    if tuple(outer) != shape[:-2] and _without_ones(tuple(outer)) != _without_ones(shape[:-2]):
         return None
     places = list(range(len(outer)))
     last = len(places)
     matrix = array.transpose(*places, last + 1, last + 2, last, last + 3).reshape(*outer, m1 * m0, n1 * n0)
     return matrix[..., :rows, :columns].reshape(shape)
-
-
-def _without_ones(dims: tuple[int, ...], count: int) -> tuple[int, ...]:
-    """The outer dimensions, should the device have dropped some of 1."""
-    return dims if len(dims) == count else tuple(d for d in dims if d != 1)
 
 
 def _from_nhwc(array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any] | None":
