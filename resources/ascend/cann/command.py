@@ -11,6 +11,7 @@ what atc would say to them (`objections.py`), or running it (`atc.py`).
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
@@ -102,7 +103,7 @@ def _given(text: str) -> dict[str, str]:
     if len(starts) > MAX_FLAGS:
         raise BadOutput(f"a command line with {len(starts)} options: none has more than {MAX_FLAGS}")
     given: dict[str, str] = {}
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in pairwise([*starts, len(text)]):
         token = text[start:end].strip()
         found = _TOKEN.match(token)
         if found:

@@ -109,7 +109,8 @@ def _fusion_switches(options: CompileOptions) -> str | None:
     if not any(name == "ALL" or "." in name for name in switches):
         return _lines(tuple(f"{name}:{state}" for name, state in switches.items()))
     tree: dict[str, dict[str, str]] = {kind: {} for kind in _KINDS}
-    for name, state in switches.items():
+    # What is said of one kind goes before what is said of both.
+    for name, state in sorted(switches.items(), key=lambda item: "." in item[0]):
         kind, dot, own = name.partition(".")
         # A pass without its kind stands in both: ATC passes over a name that is none of that kind.
         for each in (kind,) if dot else _KINDS:
