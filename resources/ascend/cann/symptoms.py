@@ -104,7 +104,7 @@ _SIGNS = (
     _Sign("python-package", r"No module named '?(?P<module>[A-Za-z_]\w{0,60})", "", ""),
     _Sign(
         "python-import",
-        r"\b(?:EC0010|E40020|E40000)\b(?!.*No module named)(?!.*np\.float_)(?!.*FrameLocalsProxy).{0,80}?import"
+        r"\b(?:EC0010|E40020|E40000)\b(?!.{0,200}(?:No module named|np\.float_|FrameLocalsProxy)).{0,80}?import"
         r"[^\[\n]{0,40}\[?(?P<name>[^\]\n]{1,120})",
         "CANN's own Python code cannot be imported: {name}",
         "see which package is at fault: ascend doctor; then mend it with that Python's pip",
