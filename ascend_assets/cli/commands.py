@@ -27,6 +27,7 @@ from ascend_assets.cli import (
     show,
     stale,
     store,
+    verify,
 )
 from ascend_assets.cli.console import Refused, Unusable, progress
 from ascend_assets.cli.exits import INTERRUPTED, REFUSED, UNUSABLE
@@ -64,6 +65,7 @@ cli.add_command(om.om)
 cli.add_command(stale.stale)
 cli.add_command(store.store)
 cli.add_command(doctor.doctor)
+cli.add_command(verify.verify)
 cli.add_command(init.init)
 
 
