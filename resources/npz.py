@@ -11,6 +11,8 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from resources.regular_files import open_regular
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -51,8 +53,8 @@ def read_array(path: Path, *, max_bytes: int = MAX_BYTES) -> "NDArray[Any]":
     Raises `BadNpz`.
     """
     try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
+        file, size = open_regular(path)
+        with file:
             if size > max_bytes:
                 raise BadNpz(f"{path}: larger than {max_bytes:,} bytes")
             return _array(file, size)

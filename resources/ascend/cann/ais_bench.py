@@ -28,6 +28,7 @@ _AIS_BENCH = {
     "dymdims": "--dymDims",
     "dymshape": "--dymShape",
     "sizes": "--outputSize",
+    "acl_json": "--acl_json_path",
     "energy": "--energy_consumption",
     "npu": "--npu_id",
 }
@@ -40,6 +41,7 @@ _MSIT = {
     "dymdims": "--dym-dims",
     "dymshape": "--dym-shape",
     "sizes": "--output-size",
+    "acl_json": "--acl-json-path",
     "energy": "--energy-consumption",
     "npu": "--npu-id",
 }
@@ -79,7 +81,7 @@ class Request:
 
     `device`: the id that the process sees. `inputs`: one file per input, in the model's order; none lets the tool make
     zeros. Results go to `output/name/`, the summary to `output/name_summary.json`. `energy_of`: the NPU id whose power
-    is read. `output_bytes`: room for each output, where shapes are open.
+    is read. `output_bytes`: room for each output, where shapes are open. `acl_json`: what the runtime dumps.
     """
 
     model: Path
@@ -92,6 +94,7 @@ class Request:
     warmup: int = 0
     energy_of: int | None = None
     output_bytes: tuple[int, ...] = ()
+    acl_json: Path | None = None
 
 
 def arguments(tool: Tool, request: Request) -> list[str]:
@@ -116,6 +119,8 @@ def arguments(tool: Tool, request: Request) -> list[str]:
         argv += [spelling[request.setting.mode], gear_text(request.setting)]
     if request.output_bytes:
         argv += [spelling["sizes"], ",".join(map(str, request.output_bytes))]
+    if request.acl_json is not None:
+        argv += [spelling["acl_json"], _path(request.acl_json)]
     if request.energy_of is not None and tool.tells_energy:
         argv += [spelling["energy"], "1", spelling["npu"], str(request.energy_of)]
     return argv

@@ -83,10 +83,12 @@ def _asked(installation: Installation, root: Path, path: str) -> AisTools:
 
 
 def _programs(name: str, path: str) -> list[str]:
-    """Every program of that name on PATH, in order, once each."""
-    folders = dict.fromkeys(filter(os.path.isabs, path.split(os.pathsep)))
-    found = (shutil.which(name, path=folder) for folder in folders)
-    return list(dict.fromkeys(program for program in found if program))
+    """Every program of that name on PATH, in order, once for each folder, whatever links lead to it."""
+    folders: dict[str, str] = {}
+    for folder in filter(os.path.isabs, path.split(os.pathsep)):
+        folders.setdefault(os.path.realpath(folder), folder)
+    found = (shutil.which(name, path=folder) for folder in folders.values())
+    return [program for program in found if program]
 
 
 def _probed(site: Site, python: str, work: Path, tried: list[str]) -> tuple[bool, bool, str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from resources.ascend.cann import ais_bench, ais_summary, model_inputs
 from resources.ascend.cann.ais_tools import find_tools
 from resources.ascend.cann.errors import BadOutput, ToolFailed
-from resources.ascend.cann.inference import run_command
+from resources.ascend.cann.inference import TookTooLong, run_command
 from resources.ascend.cann.model_inputs import Setting
 from resources.ascend.cann.site import Site
 from resources.ascend.options import CompileOptions
@@ -97,7 +97,7 @@ def measure(  # noqa: PLR0913 - what is measured, and how
     with tempfile.TemporaryDirectory(prefix="ascend-time-") as name:
         task = _Task(Path(name).resolve(), device, om, options)
         output = task.folder / "output"
-        output.mkdir()
+        output.mkdir(mode=0o700)
         request = ais_bench.Request(
             model=ais_bench.staged(om.path, task.folder),
             output=output,
@@ -107,8 +107,7 @@ def measure(  # noqa: PLR0913 - what is measured, and how
             warmup=warmup,
             energy_of=device.npu if tool.tells_energy else None,
         )
-        log, notes = _timed(site, tool, request, task, timeout)
-        return _timing(tool, request, log, notes)
+        return _timed(site, tool, request, task, timeout)
 
 
 def percentiles(runs_ms: Sequence[float]) -> Latency:
@@ -121,21 +120,22 @@ def percentiles(runs_ms: Sequence[float]) -> Latency:
     return Latency(p50=p50, p90=p90, p99=p99)
 
 
-def _timed(
-    site: Site, tool: ais_bench.Tool, request: ais_bench.Request, task: _Task, timeout: float
-) -> tuple[str, tuple[str, ...]]:
-    """What the tool printed, and notes. A version whose reading of the power fails is run once more without it."""
+def _timed(site: Site, tool: ais_bench.Tool, request: ais_bench.Request, task: _Task, timeout: float) -> Timing:
+    """Run and read. A version whose reading of the power fails is run once more without it, and the notes say so."""
     try:
-        return run_command(site, tool, request, task, timeout), ()
+        return _timing(tool, request, run_command(site, tool, request, task, timeout))
+    except TookTooLong:
+        raise
     except ToolFailed as error:
         if request.energy_of is None:
             raise
         first = str(error).splitlines()[0]
-    log = run_command(site, tool, replace(request, energy_of=None), task, timeout)
-    return log, (f"energy is not known: {tool.name} failed while it read the power ({first})",)
+    again = replace(request, energy_of=None, name="again")
+    timing = _timing(tool, again, run_command(site, tool, again, task, timeout))
+    return replace(timing, notes=(f"energy is not known: {tool.name} failed while it read the power ({first})",))
 
 
-def _timing(tool: ais_bench.Tool, request: ais_bench.Request, log: str, notes: tuple[str, ...]) -> Timing:
+def _timing(tool: ais_bench.Tool, request: ais_bench.Request, log: str) -> Timing:
     said = ais_summary.console(log)
     summary = ais_summary.parse(_summary_bytes(tool, request, said, log))
     if len(summary.runs_ms) != request.loops:
@@ -155,7 +155,6 @@ def _timing(tool: ais_bench.Tool, request: ais_bench.Request, log: str, notes: t
         tool=tool.name,
         warmup=request.warmup,
         shapes=tuple(request.setting.shapes.items()),
-        notes=notes,
     )
 
 

@@ -60,26 +60,40 @@ class Session(Protocol):
 
 
 def infer(
-    site: Site, device: "Device", om: "OmFile", options: CompileOptions, inputs: "Tensors"
+    site: Site,
+    device: "Device",
+    om: "OmFile",
+    options: CompileOptions,
+    inputs: "Tensors",
+    *,
+    acl_json: Path | None = None,
 ) -> "dict[str, NDArray[Any]]":
-    """Run one batch in a session of its own. Raises what `Session.run` raises."""
+    """Run one batch in a session of its own. Raises what `open_session` and `Session.run` raise."""
     checked = checked_inputs(om, options, inputs)
-    with open_session(site, device, om, options) as session:
+    with open_session(site, device, om, options, acl_json=acl_json) as session:
         return session.run(checked)
 
 
 @contextmanager
 def open_session(
-    site: Site, device: "Device", om: "OmFile", options: CompileOptions, *, timeout: float = RUN_SECONDS
+    site: Site,
+    device: "Device",
+    om: "OmFile",
+    options: CompileOptions,
+    *,
+    timeout: float = RUN_SECONDS,
+    acl_json: Path | None = None,
 ) -> Iterator[Session]:
     """Load the model on the device; `timeout` seconds for each run. Nothing is left behind, whatever happens.
+
+    `acl_json`: a configuration of the runtime, which makes it dump.
 
     Raises `ToolFailed` where there is no ais_bench, `NoDevice` and `NotLoadable` where the model cannot be loaded.
     """
     tools = find_tools(site)
     site.say(f"loading {om.path} on {device}")
     with tempfile.TemporaryDirectory(prefix="ascend-infer-") as name:
-        task = _Task(site, device, om, options, Path(name).resolve(), timeout)
+        task = _Task(site, device, om, options, Path(name).resolve(), timeout, acl_json)
         if not tools.python:
             yield _PerCall(task, tools.require_command())
             return
@@ -103,6 +117,7 @@ class _Task:
     options: CompileOptions
     folder: Path
     timeout: float
+    acl_json: Path | None = None
     model: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -133,7 +148,13 @@ class _Kept:
         self._worker = worker
 
     def load(self) -> None:
-        self._ask({"model": str(self._task.model), "device": 0}, "ready", LOAD_SECONDS)
+        acl_json = self._task.acl_json
+        request = {
+            "model": str(self._task.model),
+            "device": 0,
+            "acl_json": None if acl_json is None else str(acl_json.resolve()),
+        }
+        self._ask(request, "ready", LOAD_SECONDS)
 
     def run(self, inputs: "Tensors") -> "dict[str, NDArray[Any]]":
         setting, paths = self._task.write(inputs)
@@ -181,7 +202,7 @@ class _PerCall:
         task = self._task
         setting, paths = task.write(inputs)
         output = task.folder / "output"
-        output.mkdir(exist_ok=True)
+        output.mkdir(mode=0o700, exist_ok=True)
         request = ais_bench.Request(
             model=task.model,
             output=output,
@@ -189,6 +210,7 @@ class _PerCall:
             setting=setting,
             inputs=paths,
             output_bytes=task.sizes(setting),
+            acl_json=None if task.acl_json is None else task.acl_json.resolve(),
         )
         try:
             log = run_command(task.site, self._tool, request, task, task.timeout)
@@ -197,6 +219,10 @@ class _PerCall:
             shutil.rmtree(output, ignore_errors=True)
             for path in paths:
                 path.unlink(missing_ok=True)
+
+
+class TookTooLong(ToolFailed):
+    """A tool did not end in time, and was stopped."""
 
 
 class Placed(Protocol):
@@ -215,14 +241,14 @@ class Placed(Protocol):
 def run_command(site: Site, tool: ais_bench.Tool, request: ais_bench.Request, task: Placed, timeout: float) -> str:
     """Run ais_bench's command on the leased device; what it printed.
 
-    Raises `ToolFailed` (also when it took too long), `NoDevice`, `NotLoadable`.
+    Raises `ToolFailed`, `TookTooLong`, `NoDevice`, `NotLoadable`.
     """
     argv = ais_bench.arguments(tool, request)
     try:
         done = site.run(argv, cwd=task.folder, timeout=timeout, devices=(task.device.logic,))
     except ProcessTimeout as error:
         log = f"{error.completed.stdout}\n{error.completed.stderr}"
-        raise ToolFailed(f"{tool.name}, running {task.om.path}, did not end within {timeout:g} s", log) from error
+        raise TookTooLong(f"{tool.name}, running {task.om.path}, did not end within {timeout:g} s", log) from error
     except ProcessError as error:
         raise ToolFailed(f"{tool.name}: {error}") from error
     log = f"{done.stdout}\n{done.stderr}"

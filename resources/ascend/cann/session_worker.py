@@ -4,7 +4,8 @@ A device library that crashes takes its process with it, and it needs CANN's pyt
 on, and knows nothing of this project. It is copied into a private folder and started there:
 
     session_worker.py probe     says what python, ais_bench and its session are; one JSON object a line
-    session_worker.py serve     {"model", "device"} -> {"ready"}, then {"feeds", "mode", "gear", "sizes"} -> {"done"}
+    session_worker.py serve     {"model", "device", "acl_json"} -> {"ready"},
+                                then {"feeds", "mode", "gear", "sizes"} -> {"done"}, again and again
 
 Requests come on stdin, answers go to the stdout that it was given; whatever libraries print goes to stderr. Arrays are
 `in<i>.npy` and `out<i>.npy` in the working folder. A failure is {"error"}. Here belongs nothing else.
@@ -76,7 +77,7 @@ def _session_class() -> Any:  # noqa: ANN401 - of a package that is not ours
 
 def _serve(requests: BinaryIO, answer: Answer) -> None:
     first = json.loads(requests.readline(_LINE))
-    session = _session_class()(first["device"], first["model"])
+    session = _session_class()(first["device"], first["model"], first["acl_json"])
     answer({"ready": True})
     while True:
         line = requests.readline(_LINE)

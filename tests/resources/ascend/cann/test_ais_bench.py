@@ -49,6 +49,12 @@ def test_the_second_spelling() -> None:
     ]
 
 
+def test_a_dump_is_configured_by_a_file() -> None:
+    for tool, flag in ((OLD, "--acl_json_path"), (NEW, "--acl-json-path")):
+        argv = arguments(tool, request(acl_json=Path("/w/acl.json")))
+        assert argv[argv.index(flag) + 1] == "/w/acl.json"
+
+
 def test_energy_is_not_asked_of_a_tool_that_does_not_know_it() -> None:
     assert not {"--energy_consumption", "--npu_id"} & set(arguments(OLD, request(energy_of=4)))
 
@@ -237,5 +243,6 @@ def test_programs_are_found_in_the_order_of_path(tmp_path: Path) -> None:
     for folder in folders:
         folder.mkdir()
         (folder / "msit").touch(mode=0o755)
-    path = os.pathsep.join(["relative", "", *map(str, folders), str(folders[0])])
+    (tmp_path / "link").symlink_to(folders[0])
+    path = os.pathsep.join(["relative", "", *map(str, folders), str(folders[0]), str(tmp_path / "link"), "/nowhere"])
     assert ais_tools._programs("msit", path) == [str(folder / "msit") for folder in folders]

@@ -114,6 +114,19 @@ def test_a_tool_that_fails_at_energy_measures_without(msit: FakeAisBench, model:
     assert "energy is not known" in timing.notes[0]
 
 
+def test_a_tool_that_hangs_is_not_started_again(msit: FakeAisBench, model: OmFile) -> None:
+    msit.fault("hang")
+    with pytest.raises(ToolFailed, match="did not end within"):
+        measure(msit.site, DEVICE, model, OPTIONS, timeout=1)
+    assert len(msit.calls) == 1
+
+
+def test_what_the_first_try_left_is_not_taken_for_the_seconds(msit: FakeAisBench, model: OmFile) -> None:
+    msit.fault("half energy")
+    with pytest.raises(ToolFailed, match="again_summary"):
+        timed(msit, model)
+
+
 def test_the_largest_gear_is_timed_unless_another_is_asked_for(msit: FakeAisBench, tmp_path: Path) -> None:
     options = CompileOptions(
         soc_version="Ascend310P3", input_shape={"image": (-1, 3, 4, 4)}, dynamic_batch_size=(1, 16, 4)

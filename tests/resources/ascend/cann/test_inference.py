@@ -114,6 +114,13 @@ def test_nan_goes_in_and_comes_out(tool: FakeAisBench, model: OmFile) -> None:
     np.testing.assert_array_equal(run(tool, model, {"image": holed})["image_doubled"], holed * 2)
 
 
+def test_the_runtimes_configuration_reaches_it(tool: FakeAisBench, model: OmFile, tmp_path: Path) -> None:
+    acl_json, dumped = tmp_path / "acl.json", tmp_path / "dumped"
+    acl_json.write_text(str(dumped))
+    infer(tool.site, DEVICE, model, OPTIONS, {"image": image()}, acl_json=acl_json)
+    assert dumped.exists()
+
+
 def test_a_blob_without_ending_runs_under_a_name_that_the_tool_takes(
     tool: FakeAisBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +254,7 @@ def test_a_hundred_megabytes_of_noise_hide_nothing(session: FakeAisBench, model:
         ("missing", ToolFailed, "left no outputs"),
         ("extra", ToolFailed, "other.npy"),
         ("garbage", ToolFailed, "cannot be read"),
+        ("pipe", ToolFailed, "no regular file"),
     ],
 )
 def test_what_a_command_can_do_wrong_has_a_name(
