@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-from resources.ascend.cann.op_summary import OpRecord
+from resources.ascend.cann.chip import Chip
+from resources.ascend.cann.op_summary import Core, OpRecord
 from resources.ascend.toolchain import Bound
 
 HOST_TASKS: Final = frozenset({"AI_CPU", "AICPU"})
@@ -43,38 +44,53 @@ def memory_bound(mte2: float, mac: float, vec: float) -> float:
     return mte2 / busier if busier > 0 else math.nan
 
 
-def core_time_us(record: OpRecord) -> float:
+def core_time_us(record: OpRecord, chip: Chip | None = None) -> float:
     """Microseconds in which a task kept AI cores busy: the longer of its two kinds of core; 0 for a task on the host.
 
-    NaN where the table does not tell.
+    From the table where it has them, else from cycles, clock and cores of `chip`. NaN where neither tells.
     """
     if record.task_type.upper() in HOST_TASKS:
         return 0.0
-    times = [core.time_us for core in (record.cube, record.vector) if core is not None and core.time_us >= 0]
-    return max(times, default=math.nan)
+    kinds = ((record.cube, chip.cores if chip else 0), (record.vector, chip.vector_cores if chip else 0))
+    times = [_core_time(core, count, record, chip) for core, count in kinds if core is not None]
+    return max((time for time in times if time >= 0), default=math.nan)
 
 
-def window(records: Iterable[OpRecord], wall_us: float) -> float:
+def _core_time(core: Core, count: int, record: OpRecord, chip: Chip | None) -> float:
+    if core.time_us >= 0 or chip is None:
+        return core.time_us
+    return aicore_time_us(core.cycles, chip.clock_mhz, record.block_dim or 0, count)
+
+
+def window(records: Iterable[OpRecord], wall_us: float, chip: Chip | None = None) -> float:
     """AI cores' share of a window of `wall_us` microseconds, 0 to 1: the sum of core times over the wall's.
 
     Tasks of several streams overlap, so that the sum may exceed the wall: that is a full window. NaN if nothing is
     known of any task, or there is no window.
     """
-    times = [core_time_us(record) for record in records]
+    times = [core_time_us(record, chip) for record in records]
     known = [time for time in times if not math.isnan(time)]
     if not known or not wall_us > 0:
         return math.nan
     return min(1.0, sum(known) / wall_us)
 
 
-def bound(record: OpRecord) -> Bound:
+def clock_mhz(record: OpRecord, cores: int) -> float:
+    """The clock that a task's cycles and time imply, in MHz; NaN where they do not. See `aicore_time_us`."""
+    core, blocks = record.cube, record.block_dim or 0
+    if core is None or not (core.cycles > 0 and core.time_us > 0) or blocks <= 0 or cores <= 0:
+        return math.nan
+    return core.cycles / core.time_us / blocks * math.ceil(blocks / cores)
+
+
+def bound(record: OpRecord, chip: Chip | None = None) -> Bound:
     """What holds an operator back.
 
     The unit that is busy at least half of the time: the cube (`mac`), the vector unit, or reading and writing memory
     (`mte2`, `mte3`); of several the busiest. A task on the host, one whose cores wait for most of its time, and one of
     which nothing is known are overhead.
     """
-    on_cores = core_time_us(record)
+    on_cores = core_time_us(record, chip)
     if record.task_type.upper() in HOST_TASKS or math.isnan(on_cores) or on_cores < BUSY * record.duration_us:
         return "overhead"
     shares = {
