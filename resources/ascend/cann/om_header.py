@@ -33,7 +33,7 @@ _FIELDS = (
 _LARGE = struct.Struct("<I4xQQ")
 _SMALL = struct.Struct("<III")
 _NAMES = {
-    0: "model",
+    0: "description",
     1: "weights",
     2: "tasks",
     3: "kernels",
