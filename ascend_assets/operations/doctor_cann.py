@@ -68,8 +68,9 @@ def _none(error: NoInstallation, root: Path, *, needed: bool) -> Finding:
 def _installation(found: Installation, every: tuple[Installation, ...], *, needed: bool) -> Finding:
     compiler = f", compiler {found.internal}" if found.internal not in {"", found.version} else ""
     said = f"{found.kind} {found.version}{compiler}, {found.home}"
-    if found.found_by != str(found.home):
-        said += f" (by {found.found_by})"
+    by = found.found_by.replace(f"={found.home}", "", 1)
+    if by != str(found.home):
+        said += f" (by {by})"
     others = [f"{each.version} in {each.home}" for each in every if each.home != found.home]
     if others:
         said += f"; not used: {', '.join(others)}"

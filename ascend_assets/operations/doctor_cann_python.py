@@ -5,6 +5,7 @@ msprof-analyze. Not here: the installation (`doctor_cann.py`).
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ascend_assets.operations.finding import Finding
 from resources.ascend.cann import ais_tools, child_environment, msaccucmp
 from resources.ascend.cann.errors import ToolFailed
 from resources.ascend.cann.site import Site
+from resources.ascend.cann.versions import Version
 from resources.process import ProcessError
 
 MODULES = {
@@ -33,7 +35,10 @@ MODULES = {
 """What CANN's operator compiler imports, and what pip calls it (CANN's installation guide)."""
 
 _ASK_SECONDS = 30.0
-_NUMPY = 2
+_NUMPY = (2, 0)
+_PYTHON = (3, 13)
+"""From here on frames' locals cannot be pickled, on which the operator compiler of CANN before 8.5 depends."""
+_NEWER_PYTHON = (8, 5)
 
 # Runs under CANN's Python, which may be as old as 3.7.
 _ASK = """\
@@ -82,22 +87,31 @@ def compiling(site: Site, work: Path, environ: Mapping[str, str], *, needed: boo
         remedy = f"see what it says: {program} --version; or {set_it}"
         yield Finding(name, ok=False, said=said, remedy=remedy, needed=needed)
         return
-    yield _judged(program, told, needed=needed)
+    yield _judged(program, told, Version.parse(site.installation.version), needed=needed)
 
 
-def _judged(program: Path, told: _Told, *, needed: bool) -> Finding:
+def _judged(program: Path, told: _Told, cann: Version, *, needed: bool) -> Finding:
     wanted = [MODULES[module] for module in told.missing]
     wrong = [f"has no {', '.join(told.missing)}"] if told.missing else []
-    major = told.numpy.partition(".")[0]
-    if major.isdecimal() and int(major) >= _NUMPY:
+    if _numbers(told.numpy) >= _NUMPY:
         wrong.append(f"has numpy {told.numpy}, which is too new")
         wanted.append(MODULES["numpy"])
+    another = f"let {child_environment.PYTHON} name the folder of another python3"
+    remedy = f"{program} -m pip install {' '.join(wanted)}; or {another}"
+    if _numbers(told.python) >= _PYTHON and cann.release < _NEWER_PYTHON:
+        wrong.append(f"is too new for CANN {cann}")
+        remedy = f"install Python 3.10 with CANN's packages, and {another}"
     said = f"{program}, {told.python}"
     if not wrong:
         return Finding("cann python", ok=True, said=f"{said} with all that atc needs", needed=needed)
-    remedy = f"{program} -m pip install {' '.join(wanted)}; or let {child_environment.PYTHON} name another Python"
-    said = f"{said}, {' and '.join(wrong)}: atc fails with EC0010"
+    said = f"{said}, {' and '.join(wrong)}: atc fails when it compiles an operator (EC0010)"
     return Finding("cann python", ok=False, said=said, remedy=remedy, needed=needed)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """(3, 11) of `3.11.2`; nothing of what is no version."""
+    found = re.match(r"(\d{1,4})\.(\d{1,4})", version, re.ASCII)
+    return (int(found[1]), int(found[2])) if found else ()
 
 
 def _read(text: str) -> _Told:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fake_install import ARCH, QUIET, build, executable, install_driver, write
+from stand_ins.installing import install
 
 from ascend_assets.operations import doctor_cann, doctor_cann_python, doctor_npu
 from ascend_assets.operations.finding import Finding
@@ -226,6 +227,16 @@ def test_python_without_packages_and_with_a_new_numpy(machine: Path) -> None:
     assert finding.remedy.startswith(f"{python} -m pip install attrs tornado 'numpy<2'; ")
 
 
+@pytest.mark.parametrize(("versions", "fits"), [(("8.1.RC1",), False), (("8.1.RC1", "8.5.0"), True)])
+def test_a_python_that_is_too_new(machine: Path, versions: tuple[str, ...], *, fits: bool) -> None:
+    for version in versions:
+        build(machine, version=version, devices=2)
+    python_that_says(machine / "python", EVERYTHING.replace("3.10.14", "3.13.1"))
+    finding = examined(machine)["cann python"]
+    assert finding.ok == fits
+    assert fits or "is too new for CANN 8.1.RC1" in finding.said
+
+
 @pytest.mark.parametrize(
     "text", ["", "no answer", "[1]", '{"missing": 3}', "\udcff".encode("utf-8", "replace").decode()]
 )
@@ -347,6 +358,19 @@ def test_tools_that_are_missing(machine: Path, monkeypatch: pytest.MonkeyPatch) 
     assert set(found) == {"ais_bench", "msprof", "msaccucmp", "msprof-analyze"}
     assert "/usr/bin/python3 has no ais_bench" in found["ais_bench"].said
     assert found["msaccucmp"].remedy == "pip install mindstudio-probe"
+
+
+def test_a_machine_of_stand_ins_is_asked_in_earnest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is replaced here: npu-smi, ais_bench and msaccucmp are found, started and read."""
+    stand_ins = install(tmp_path / "machine", "8.1")
+    monkeypatch.setenv("ASCEND_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(stand_ins.home))
+    monkeypatch.delenv("ASCEND_PYTHON", raising=False)
+    found = examined(stand_ins.root)
+    assert found["cann"].said.endswith("(by ASCEND_HOME_PATH)")
+    assert not {name for name, finding in found.items() if not finding} - {"cann python", "msprof-analyze"}
+    assert stand_ins.soc in found["npus"].said
+    assert "its Python session with" in found["ais_bench"].said
 
 
 def test_an_examination_leaves_nothing(machine: Path) -> None:
