@@ -5,7 +5,6 @@ says in every output what it took. Not here: what an installation is (`cann/inst
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +67,11 @@ def choose(asked: str = "", *, environ: Mapping[str, str] | None = None, root: P
     decision = decide(word, found, npus=len(npus(root)))
     if decision.kind == "emulated":
         return _emulated(word, decision.why)
+    from resources.ascend.cann.machine_locks import machine_folder
     from resources.ascend.cann.site import Site
     from resources.ascend.cann.toolchain import Cann
 
-    return Chosen(Cann(Site(found, root=root), lease_folder(environ)), word, decision.why)
+    return Chosen(Cann(Site(found, root=root), machine_folder(environ)), word, decision.why)
 
 
 def that_made(name: str, here: Toolchain) -> Toolchain | None:
@@ -120,15 +120,6 @@ def decide(asked: Asked, found: Installation, npus: int) -> Decision:
 def npus(root: Path = Path("/")) -> tuple[Path, ...]:
     """Device nodes of NPUs: what the kernel shows, without asking a tool."""
     return tuple(sorted(path for path in (root / "dev").glob("davinci[0-9]*") if path.name[7:].isdigit()))
-
-
-def lease_folder(environ: Mapping[str, str] | None = None) -> Path:
-    """The folder of the devices' locks: one for the machine, whatever store or checkout is used.
-
-    `ASCEND_DEVICE_LOCKS` moves it: to a folder on the host, for containers that share its devices.
-    """
-    environ = os.environ if environ is None else environ
-    return Path(environ.get("ASCEND_DEVICE_LOCKS") or Path(tempfile.gettempdir()) / "ascend-devices").absolute()
 
 
 def _emulated(asked: Asked, why: str) -> Chosen:
