@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from resources.ascend.cann.errors import BadOutput
 
-FIELDS = 4_000_000
+FIELDS = 2_000_000
 """Fields, and numbers in packed ones, that are read of one file. A graph of 100,000 nodes takes some 500,000."""
 
 Value = int | memoryview
@@ -75,6 +75,8 @@ def fields(data: memoryview, budget: Budget) -> Iterator[tuple[int, Value]]:
 
 def varint(data: memoryview, at: int) -> tuple[int, int]:
     """The number at `at`, unsigned 64-bit, and the position after it. Raises `BrokenMessage`."""
+    if at < len(data) and data[at] < _MORE:
+        return data[at], at + 1
     value = 0
     for index, byte in enumerate(data[at : at + _VARINT_BYTES]):
         value |= (byte & 0x7F) << (7 * index)
