@@ -1,23 +1,29 @@
 """How many steps of a kind run at once, and that a dead run gives back what it held."""
 
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
 import yaml
+from dagster._daemon.monitoring.concurrency import execute_concurrency_slots_iteration
 
 from ascend_assets import graph, models, pools
 from ascend_assets.event_log import KeptSqliteEventLogStorage
 from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
 from ascend_assets.walk import stages
 from resources import home
+from resources.ascend import choice
 from resources.ascend.cann.devices import Device
 from resources.home import PROJECT, prepare
 from resources.locks import holder_of, is_alive, model_lock
@@ -96,7 +102,7 @@ def test_limits_are_set_one_by_one_and_taken_away_again(instance: dg.DagsterInst
 def test_a_laptop_is_asked_nothing_and_limited_by_nothing(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools.choice, "npus", lambda: ())
+    monkeypatch.setattr(choice, "npus", lambda: ())
     said: list[str] = []
     pools.set_up(instance, said.append)
     assert limits_of(instance) == {}
@@ -106,7 +112,7 @@ def test_a_laptop_is_asked_nothing_and_limited_by_nothing(
 def test_devices_that_cannot_be_used_are_told_and_limit_nothing(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(pools.choice, "npus", lambda: (Path("/dev/davinci0"),))
+    monkeypatch.setattr(choice, "npus", lambda: (Path("/dev/davinci0"),))
     monkeypatch.setenv("HOME", str(tmp_path))
     said: list[str] = []
     pools.set_up(instance, said.append)
@@ -213,6 +219,61 @@ def test_one_that_waits_takes_back_what_another_lost(
     with pools.reclaiming(instance, tmp_path / "locks"):
         assert waits.execute_in_process(instance=instance).success
     assert not storage.get_concurrency_info(pool).active_run_ids
+
+
+def test_a_run_that_waits_for_a_slot_uses_no_core_and_takes_it_soon(instance: dg.DagsterInstance) -> None:
+    """Dagster's own loop spins meanwhile, and looks after 1 to 15 seconds."""
+    storage, pool = instance.event_log_storage, pools.npu_pool("Ascend310P3")
+    storage.set_concurrency_slots(pool, 1)
+    other = _run(instance, "other", dg.DagsterRunStatus.STARTED)
+    storage.claim_concurrency_slot(pool, other, "step")
+    begun: list[float] = []
+    freed: list[float] = []
+
+    @dg.op(pool=pool)
+    def measure() -> None:
+        begun.append(time.monotonic())
+
+    @dg.job(executor_def=dg.in_process_executor)
+    def waits() -> None:
+        measure()
+
+    def free() -> None:
+        freed.append(time.monotonic())
+        storage.free_concurrency_slots_for_run(other)
+
+    timer = threading.Timer(4, free)
+    timer.start()
+    cpu = time.process_time()
+    assert waits.execute_in_process(instance=instance).success
+    assert time.process_time() - cpu < 2
+    assert begun[0] - freed[0] < 2
+    timer.join()
+
+
+def test_slots_of_runs_that_are_over_are_freed_by_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `free_slots_after_run_end_seconds` of our settings does: the daemon's own function, a second later."""
+    monkeypatch.setenv("ASCEND_STATE", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    settings = prepare().dagster / "dagster.yaml"
+    text = settings.read_text()
+    assert text.count("free_slots_after_run_end_seconds: 60") == 1
+    settings.write_text(text.replace("free_slots_after_run_end_seconds: 60", "free_slots_after_run_end_seconds: 1"))
+    with dg.DagsterInstance.get() as instance:
+        storage, pool = instance.event_log_storage, pools.npu_pool("Ascend310P3")
+        storage.set_concurrency_slots(pool, 1)
+        with subprocess.Popen([sys.executable, "-c", WORKER], stdout=subprocess.PIPE, cwd=PROJECT, text=True) as worker:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "measuring\n"
+            worker.kill()
+        (held,) = storage.get_concurrency_info(pool).active_run_ids
+        run = instance.get_run_by_id(held)
+        assert run is not None
+        instance.report_run_failed(run)  # as Dagster's code server does for a worker of its that died
+        time.sleep(1.5)
+        workspace: Any = SimpleNamespace(instance=instance)
+        list(execute_concurrency_slots_iteration(workspace, logging.getLogger()))
+        assert not storage.get_concurrency_info(pool).active_run_ids
 
 
 WORKER = """
