@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.ascend.cann import ais_bench, ais_summary, model_inputs
+from resources.ascend.cann.ais_run import TookTooLong, Work
 from resources.ascend.cann.ais_tools import find_tools
 from resources.ascend.cann.errors import BadOutput, ToolFailed
-from resources.ascend.cann.inference import TookTooLong, run_command
 from resources.ascend.cann.model_inputs import Setting
 from resources.ascend.cann.site import Site
 from resources.ascend.options import CompileOptions
@@ -59,16 +59,6 @@ class Timing:
         return 1000 * self.batch * len(self.runs_ms) / math.fsum(self.runs_ms)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One measurement. `folder` is private."""
-
-    folder: Path
-    device: "Device"
-    om: "OmFile"
-    options: CompileOptions
-
-
 def measure(  # noqa: PLR0913 - what is measured, and how
     site: Site,
     device: "Device",
@@ -95,11 +85,11 @@ def measure(  # noqa: PLR0913 - what is measured, and how
     tool = find_tools(site).require_command()
     site.say(f"{tool.name}: {warmup} + {loops} runs of {om.path} on {device}")
     with tempfile.TemporaryDirectory(prefix="ascend-time-") as name:
-        task = _Task(Path(name).resolve(), device, om, options)
-        output = task.folder / "output"
+        work = Work(site, device, om, options, Path(name).resolve())
+        output = work.folder / "output"
         output.mkdir(mode=0o700)
         request = ais_bench.Request(
-            model=ais_bench.staged(om.path, task.folder),
+            model=ais_bench.staged(om.path, work.folder),
             output=output,
             name="run",
             setting=chosen,
@@ -107,7 +97,7 @@ def measure(  # noqa: PLR0913 - what is measured, and how
             warmup=warmup,
             energy_of=device.npu if tool.tells_energy else None,
         )
-        return _timed(site, tool, request, task, timeout)
+        return _timed(work, tool, request, timeout)
 
 
 def percentiles(runs_ms: Sequence[float]) -> Latency:
@@ -120,10 +110,10 @@ def percentiles(runs_ms: Sequence[float]) -> Latency:
     return Latency(p50=p50, p90=p90, p99=p99)
 
 
-def _timed(site: Site, tool: ais_bench.Tool, request: ais_bench.Request, task: _Task, timeout: float) -> Timing:
+def _timed(work: Work, tool: ais_bench.Tool, request: ais_bench.Request, timeout: float) -> Timing:
     """Run and read. A version whose reading of the power fails is run once more without it, and the notes say so."""
     try:
-        return _timing(tool, request, run_command(site, tool, request, task, timeout))
+        return _timing(tool, request, work.run(tool, request, timeout))
     except TookTooLong:
         raise
     except ToolFailed as error:
@@ -131,7 +121,7 @@ def _timed(site: Site, tool: ais_bench.Tool, request: ais_bench.Request, task: _
             raise
         first = str(error).splitlines()[0]
     again = replace(request, energy_of=None, name="again")
-    timing = _timing(tool, again, run_command(site, tool, again, task, timeout))
+    timing = _timing(tool, again, work.run(tool, again, timeout))
     return replace(timing, notes=(f"energy is not known: {tool.name} failed while it read the power ({first})",))
 
 

@@ -12,12 +12,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from resources.ascend.cann import ais_bench, child_environment, session_worker
-from resources.ascend.cann.ais_failures import failure
+from resources.ascend.cann.ais_run import Work
 from resources.ascend.cann.ais_tools import find_tools
 from resources.ascend.cann.conversation import Conversation, Ended, Garbage, NoAnswer, conversation
 from resources.ascend.cann.errors import BadOutput, ToolFailed
@@ -25,7 +25,7 @@ from resources.ascend.cann.model_inputs import Setting, checked_inputs, setting_
 from resources.ascend.cann.site import Site
 from resources.ascend.options import CompileOptions
 from resources.npz import BadNpz, read_array
-from resources.process import ProcessError, ProcessTimeout, clean_environment
+from resources.process import clean_environment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,15 +93,16 @@ def open_session(
     tools = find_tools(site)
     site.say(f"loading {om.path} on {device}")
     with tempfile.TemporaryDirectory(prefix="ascend-infer-") as name:
-        task = _Task(site, device, om, options, Path(name).resolve(), timeout, acl_json)
+        work = Work(site, device, om, options, Path(name).resolve())
+        task = _Task(work, ais_bench.staged(om.path, work.folder), timeout, acl_json and acl_json.resolve())
         if not tools.python:
             yield _PerCall(task, tools.require_command())
             return
-        env = child_environment.variables(site.installation, work=task.folder, devices=(device.logic,))
+        env = child_environment.variables(site.installation, work=work.folder, devices=(device.logic,))
         # A script's folder comes first in its search path: a private one has no module that hides another.
-        shutil.copyfile(session_worker.__file__, task.folder / "session_worker.py")
+        shutil.copyfile(session_worker.__file__, work.folder / "session_worker.py")
         argv = (tools.python, "session_worker.py", "serve")
-        with conversation(argv, cwd=task.folder, env=clean_environment(env)) as worker:
+        with conversation(argv, cwd=work.folder, env=clean_environment(env)) as worker:
             session = _Kept(task, worker)
             session.load()
             yield session
@@ -109,35 +110,28 @@ def open_session(
 
 @dataclass(frozen=True)
 class _Task:
-    """What runs where. `folder` is private; every file of a run lies in it."""
+    """What a session runs. `model`: the `.om` under a name that the tools take."""
 
-    site: Site
-    device: "Device"
-    om: "OmFile"
-    options: CompileOptions
-    folder: Path
+    work: Work
+    model: Path
     timeout: float
-    acl_json: Path | None = None
-    model: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "model", ais_bench.staged(self.om.path, self.folder))
+    acl_json: Path | None
 
     def write(self, inputs: "Tensors") -> tuple[Setting, tuple[Path, ...]]:
         """Check the inputs and write them as in0.npy, in1.npy ..., in the model's order."""
         import numpy as np
 
-        arrays = checked_inputs(self.om, self.options, inputs)
-        paths = tuple(self.folder / f"in{index}.npy" for index in range(len(arrays)))
+        arrays = checked_inputs(self.work.om, self.work.options, inputs)
+        paths = tuple(self.work.folder / f"in{index}.npy" for index in range(len(arrays)))
         for path, array in zip(paths, arrays.values(), strict=True):
             np.save(path, array, allow_pickle=False)
-        return setting_of(self.om, self.options, arrays), paths
+        return setting_of(self.work.om, self.work.options, arrays), paths
 
     def sizes(self, setting: Setting) -> tuple[int, ...]:
         """Room for each output; empty where the runtime knows it."""
         if setting.mode != "dymshape":
             return ()
-        return tuple(port.size if port.size > 0 else OPEN_OUTPUT_BYTES for port in self.om.outputs)
+        return tuple(port.size if port.size > 0 else OPEN_OUTPUT_BYTES for port in self.work.om.outputs)
 
 
 class _Kept:
@@ -149,11 +143,7 @@ class _Kept:
 
     def load(self) -> None:
         acl_json = self._task.acl_json
-        request = {
-            "model": str(self._task.model),
-            "device": 0,
-            "acl_json": None if acl_json is None else str(acl_json.resolve()),
-        }
+        request = {"model": str(self._task.model), "device": 0, "acl_json": acl_json and str(acl_json)}
         self._ask(request, "ready", LOAD_SECONDS)
 
     def run(self, inputs: "Tensors") -> "dict[str, NDArray[Any]]":
@@ -166,8 +156,8 @@ class _Kept:
         }
         count = self._ask(request, "done", self._task.timeout)
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_OUTPUTS:
-            raise BadOutput(f"ais_bench's session claims {count!r} outputs of {self._task.om.path}")
-        outputs = [self._task.folder / f"out{index}.npy" for index in range(count)]
+            raise BadOutput(f"ais_bench's session claims {count!r} outputs of {self._task.work.om.path}")
+        outputs = [self._task.work.folder / f"out{index}.npy" for index in range(count)]
         try:
             return _read(self._task, setting, outputs)
         finally:
@@ -182,12 +172,12 @@ class _Kept:
             raise BadOutput(f"{who}: {error}") from error
         except NoAnswer as error:
             if isinstance(error, Ended):
-                raise _failed(self._task, f"{who} {error}", error.log) from error
-            raise ToolFailed(f"{who}, running {self._task.om.path}, {error}", error.log) from error
+                raise self._task.work.failure(f"{who} {error}", error.log) from error
+            raise ToolFailed(f"{who}, running {self._task.work.om.path}, {error}", error.log) from error
         if key not in answer:
             log = f"{self._worker.log}\n{answer.get('error', '')}"
             self._worker.stop()
-            raise _failed(self._task, f"{who} failed", log)
+            raise self._task.work.failure(f"{who} failed", log)
         return answer[key]
 
 
@@ -201,7 +191,7 @@ class _PerCall:
     def run(self, inputs: "Tensors") -> "dict[str, NDArray[Any]]":
         task = self._task
         setting, paths = task.write(inputs)
-        output = task.folder / "output"
+        output = task.work.folder / "output"
         output.mkdir(mode=0o700, exist_ok=True)
         request = ais_bench.Request(
             model=task.model,
@@ -210,10 +200,10 @@ class _PerCall:
             setting=setting,
             inputs=paths,
             output_bytes=task.sizes(setting),
-            acl_json=None if task.acl_json is None else task.acl_json.resolve(),
+            acl_json=task.acl_json,
         )
         try:
-            log = run_command(task.site, self._tool, request, task, task.timeout)
+            log = task.work.run(self._tool, request, task.timeout)
             return _read(task, setting, _written(output / "run", log, task))
         finally:
             shutil.rmtree(output, ignore_errors=True)
@@ -221,72 +211,34 @@ class _PerCall:
                 path.unlink(missing_ok=True)
 
 
-class TookTooLong(ToolFailed):
-    """A tool did not end in time, and was stopped."""
-
-
-class Placed(Protocol):
-    """Where a command runs, and what for."""
-
-    @property
-    def folder(self) -> Path: ...
-    @property
-    def device(self) -> "Device": ...
-    @property
-    def om(self) -> "OmFile": ...
-    @property
-    def options(self) -> CompileOptions: ...
-
-
-def run_command(site: Site, tool: ais_bench.Tool, request: ais_bench.Request, task: Placed, timeout: float) -> str:
-    """Run ais_bench's command on the leased device; what it printed.
-
-    Raises `ToolFailed`, `TookTooLong`, `NoDevice`, `NotLoadable`.
-    """
-    argv = ais_bench.arguments(tool, request)
-    try:
-        done = site.run(argv, cwd=task.folder, timeout=timeout, devices=(task.device.logic,))
-    except ProcessTimeout as error:
-        log = f"{error.completed.stdout}\n{error.completed.stderr}"
-        raise TookTooLong(f"{tool.name}, running {task.om.path}, did not end within {timeout:g} s", log) from error
-    except ProcessError as error:
-        raise ToolFailed(f"{tool.name}: {error}") from error
-    log = f"{done.stdout}\n{done.stderr}"
-    if done.returncode:
-        raise _failed(task, f"{tool.name} ended with exit code {done.returncode}", log)
-    return log
-
-
-def _failed(task: Placed, what: str, log: str) -> Exception:
-    return failure(what, log, om=task.om, options=task.options, inputs=[port.name for port in task.om.inputs])
-
-
 def _written(folder: Path, log: str, task: _Task) -> list[Path]:
     """The outputs in order: the first input's name, an index, `.npy`, and no other array beside them."""
     names = {path.name for path in folder.glob("*.npy")} if folder.is_dir() else set()
     if not names:
-        raise _failed(task, "ais_bench left no outputs, though it says it succeeded", log)
+        raise task.work.failure("ais_bench left no outputs, though it says it succeeded", log)
     expected = [f"in0_{index}.npy" for index in range(len(names))]
     if len(names) > MAX_OUTPUTS or set(expected) != names:
         listed = ", ".join(sorted(names)[:20])
-        raise ToolFailed(f"ais_bench left {listed} for {task.om.path}; in0_0.npy, in0_1.npy ... are expected", log)
+        raise ToolFailed(f"ais_bench left {listed} for {task.work.om.path}; in0_0.npy, in0_1.npy ... are expected", log)
     return [folder / name for name in expected]
 
 
 def _read(task: _Task, setting: Setting, paths: list[Path]) -> "dict[str, NDArray[Any]]":
     """Every output under its ONNX name, in the model's order."""
-    ports = task.om.outputs
+    ports = task.work.om.outputs
     if not ports:
-        raise ToolFailed(f"{task.om.path} does not tell its outputs' names; compile its model again with this CANN")
+        raise ToolFailed(
+            f"{task.work.om.path} does not tell its outputs' names; compile its model again with this CANN"
+        )
     if len(paths) != len(ports):
-        raise ToolFailed(f"ais_bench wrote {len(paths)} outputs; {task.om.path} has {len(ports)}")
+        raise ToolFailed(f"ais_bench wrote {len(paths)} outputs; {task.work.om.path} has {len(ports)}")
     outputs = {}
     for port, path in zip(ports, paths, strict=True):
         try:
             array = read_array(path, max_bytes=MAX_OUTPUT_BYTES)
         except BadNpz as error:
-            raise ToolFailed(f"output {port.name!r} of {task.om.path} cannot be read: {error}") from error
-        outputs[port.name] = _as_the_model_has_it(task.om, port, array, setting)
+            raise ToolFailed(f"output {port.name!r} of {task.work.om.path} cannot be read: {error}") from error
+        outputs[port.name] = _as_the_model_has_it(task.work.om, port, array, setting)
     return outputs
 
 
