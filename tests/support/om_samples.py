@@ -53,8 +53,8 @@ class OmSample:
     """What `om_bytes` writes. `old`: the header and the 32-bit tables of CANN before the 64-bit ones.
 
     `attributes` are added to the model's own, or replace them; a value of None leaves one out. `sub_models`: 1 for a
-    static model; with more, the first is the root and the others hold nothing but a name. `inout_info`: whether there
-    is a partition MODEL_INOUT_INFO; `graph`: whether the graph's operators are written.
+    static model; with more, the first is the root and the others hold a name and `sub_attributes`. `inout_info`:
+    whether there is a partition MODEL_INOUT_INFO; `graph`: whether the graph's operators are written.
     """
 
     name: str = "model"
@@ -68,6 +68,7 @@ class OmSample:
     attributes: Mapping[str, str | int | tuple[str, ...] | None] = field(default_factory=dict)
     old: bool = False
     sub_models: int = 1
+    sub_attributes: Mapping[str, str] = field(default_factory=dict)
     dynamic: bool = False
     encrypted: bool = False
     inout_info: bool = True
@@ -110,7 +111,7 @@ def write_om(
 def om_bytes(sample: OmSample) -> bytes:
     """The file's bytes."""
     others = [
-        [(MODEL_DEF, model_def(f"{sample.name}_{place}", {}, b"")), (TBE_KERNELS, sample.kernels)]
+        [(MODEL_DEF, model_def(f"{sample.name}_{place}", sample.sub_attributes, b"")), (TBE_KERNELS, sample.kernels)]
         for place in range(1, sample.sub_models)
     ]
     models = [_partitions(sample), *others]

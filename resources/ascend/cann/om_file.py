@@ -6,7 +6,7 @@ may run (`om_identity.py`), or the layout (`om_header.py`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +23,7 @@ MODEL_BYTES = 512 * 1024 * 1024
 """A larger description is searched from its end for the little that matters, and not walked."""
 INOUT_BYTES = 16 * 1024 * 1024
 
+_SUB_MODELS_ASKED = 8
 _EMULATED = b"EMUOM"
 _KINDS = (
     (_EMULATED, "was compiled by the emulator and cannot run on a device: compile it with ASCEND_TOOLCHAIN=cann"),
@@ -142,13 +143,25 @@ def _other(head: bytes) -> str:
 
 
 def _described(file: BinaryIO, parts: Sequence[Partition]) -> Described:
-    """The description of the first sub-model that has one: the root."""
-    found = next((part for part in parts if part.kind == om_header.MODEL_DEF), None)
-    if found is None:
+    """The description of the root, which is the first sub-model; what matters and is not there, from the others'."""
+    found = [part for part in parts if part.kind == om_header.MODEL_DEF][:_SUB_MODELS_ASKED]
+    if not found:
         return Described("", {}, read_by="heuristic")
-    if found.size > MODEL_BYTES:
-        return om_model.guess(_bytes(file, found.offset + found.size - om_model.GUESS_BYTES, om_model.GUESS_BYTES))
-    data = _bytes(file, found.offset, found.size)
+    root = _description(file, found[0])
+    attributes = dict(root.attributes)
+    for part in found[1:]:
+        lacking = [key for key in om_model.GUESSED if key not in attributes]
+        if not lacking:
+            break
+        others = _description(file, part).attributes
+        attributes |= {key: others[key] for key in lacking if key in others}
+    return replace(root, attributes=attributes)
+
+
+def _description(file: BinaryIO, part: Partition) -> Described:
+    if part.size > MODEL_BYTES:
+        return om_model.guess(_bytes(file, part.offset + part.size - om_model.GUESS_BYTES, om_model.GUESS_BYTES))
+    data = _bytes(file, part.offset, part.size)
     try:
         return om_model.model_def(data)
     except BrokenMessage:

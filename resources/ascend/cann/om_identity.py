@@ -9,9 +9,9 @@ that it names, on the CANN that compiled it and on those of up to four later rel
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from resources.ascend.cann import releases
+from resources.ascend.cann.command import ParsedCommand, parse_command_line
 from resources.ascend.cann.errors import BadOutput
 from resources.ascend.cann.installation import Installation
 from resources.ascend.cann.om_file import OmFile
@@ -19,9 +19,6 @@ from resources.ascend.options import CompileOptions
 from resources.ascend.spelling import spelt
 from resources.ascend.toolchain import NotLoadable, OmInfo, ToolchainIdentity
 from resources.digests import canonical_json, sha256_bytes
-
-if TYPE_CHECKING:
-    from resources.ascend.cann.command import ParsedCommand
 
 MOST_CYCLES = 4
 """Later release cycles whose CANN still runs an `.om`."""
@@ -78,10 +75,8 @@ def info(om: OmFile, toolchain: ToolchainIdentity) -> OmInfo:
     )
 
 
-def parsed(om: OmFile) -> "ParsedCommand":
+def parsed(om: OmFile) -> ParsedCommand:
     """A file's command line; one that cannot be read says nothing, as a foreign one does."""
-    from resources.ascend.cann.command import ParsedCommand, parse_command_line
-
     try:
         return parse_command_line(om.command_line)
     except BadOutput:

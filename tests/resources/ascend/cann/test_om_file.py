@@ -67,6 +67,14 @@ def test_a_file_says_what_it_is(tmp_path: Path, *, old: bool, sub_models: int) -
     assert {part.sub_model for part in om.partitions} == set(range(1 if old else sub_models))
 
 
+def test_what_the_root_does_not_tell_its_sub_models_may(tmp_path: Path) -> None:
+    told = {"soc_version": "Ascend910B3", "atc_version": "9.0.0.0.1", "memory_size": "1"}
+    data = om_bytes(replace(SAMPLE, sub_models=3, attributes={"soc_version": None}, sub_attributes=told))
+    om = opened(tmp_path, data)
+    assert (om.soc_version, om.atc_version) == ("Ascend910B3", SAMPLE.atc_version)
+    assert (om.name, om.memory_bytes) == ("resnet", 1024)
+
+
 def test_partitions_lie_where_they_say(tmp_path: Path) -> None:
     data = om_bytes(SAMPLE)
     om = opened(tmp_path, data)
