@@ -104,7 +104,9 @@ class _Known:
             address = ipaddress.ip_address(found.partition("%")[0])
         except ValueError:
             return found
-        if address.is_unspecified or address.is_loopback:
+        nobodys = address.is_unspecified or address.is_loopback
+        # Such as a::b, which is more likely a name of C++; of IPv4 it is 240.0.0.0 and above.
+        if nobodys or (isinstance(address, ipaddress.IPv6Address) and address.is_reserved):
             return found
         return self._place(f"ipv{address.version}", found)
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from ascend_assets.operations import doctor_cann, verify_model
 from ascend_assets.operations.finding import Finding
 from resources.ascend.cann.devices import Device, devices, unfit
+from resources.ascend.cann.machine_locks import machine_folder
 from resources.ascend.cann.recording import RecordingSite, middle_cut
-from resources.ascend.choice import Chosen, choose, lease_folder
+from resources.ascend.choice import Chosen, choose
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Toolchain, ToolchainError, ToolchainIdentity
 from resources.process import ProcessError
@@ -89,7 +90,7 @@ def opened(say: Say, *, environ: Mapping[str, str] = os.environ, root: Path = Pa
     from resources.ascend.cann.toolchain import Cann
 
     site = RecordingSite(find(environ, root), say, root)
-    return Place(chosen, Cann(site, lease_folder(environ)), site, environ, root)
+    return Place(chosen, Cann(site, machine_folder(environ)), site, environ, root)
 
 
 def verify(place: Place, say: Say, *, soc: str = "", heard: Callable[[Step], None] = lambda _: None) -> Verification:
