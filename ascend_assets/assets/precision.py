@@ -35,8 +35,8 @@ def make(
 
 
 def shapes(options: CompileOptions) -> dict[str, tuple[int, ...]]:
-    """The shapes that one batch has: the compiled ones, or those of the largest gear."""
-    return gears.largest(options) or {name: tuple(dims) for name, dims in options.input_shape.items()}
+    """The shapes that one batch has: the compiled ones, those of the largest gear, or of the upper end of ranges."""
+    return gears.largest(options) or gears.widest(options)
 
 
 def _task_metric(

@@ -42,6 +42,17 @@ def largest(options: CompileOptions) -> Shapes | None:
     return max(shapes(options), key=_elements, default=None)
 
 
+def widest(options: CompileOptions) -> Shapes:
+    """Every input at its upper bound, for a model without gears: 1 for an axis that takes any size."""
+    bounds: dict[str, Sequence[int | tuple[int, int]]] = {**options.input_shape, **options.input_shape_range}
+    return {name: tuple(_upper(dim) for dim in dims) for name, dims in bounds.items()}
+
+
+def _upper(dim: int | tuple[int, int]) -> int:
+    bound = dim if isinstance(dim, int) else dim[1]
+    return 1 if bound == -1 else bound
+
+
 def _elements(filled: Mapping[str, Sequence[int]]) -> int:
     total = 0
     for dims in filled.values():
