@@ -48,8 +48,10 @@ def judge(record: PrecisionRecord, policy: Policy) -> tuple[Verdict, ...]:
     return (
         *(view.output(name) for name in OUTPUT_METRICS),
         view.non_finite(),
-        view.layers("overflow_layers", overflowing, "overflow", _overflow),
-        view.layers("underflow_layers", underflowing, "underflow that spoils the result", _underflow),
+        view.layers(_Event("overflow_layers", "overflow", overflowing, maybe_overflowing, _overflow)),
+        view.layers(
+            _Event("underflow_layers", "underflow that spoils the result", underflowing, maybe_underflowing, _underflow)
+        ),
         _task(case, record.task_metric),
     )
 
@@ -76,6 +78,26 @@ def underflowing(comparison: Comparison) -> tuple[LayerComparison, ...]:
     )
 
 
+def uncounted(comparison: Comparison) -> tuple[LayerComparison, ...]:
+    """Layers whose elements nobody counted, because the device's dump could not be read: they are told of as well."""
+    told = {entry.node for entry in comparison.not_compared}
+    return tuple(layer for layer in comparison.layers if layer.node in told)
+
+
+def maybe_overflowing(comparison: Comparison) -> tuple[LayerComparison, ...]:
+    """Uncounted layers whose overflow is unknown: a finite distance leaves no room for a result that is not finite."""
+    return tuple(
+        layer
+        for layer in uncounted(comparison)
+        if layer.overflow == 0 and not math.isfinite(layer.relative_euclidean_distance)
+    )
+
+
+def maybe_underflowing(comparison: Comparison) -> tuple[LayerComparison, ...]:
+    """Uncounted layers that underflow may have spoiled: their own result is off by more than `OWN_ERROR`."""
+    return tuple(layer for layer in uncounted(comparison) if not layer.local_error <= OWN_ERROR)
+
+
 def metric_drop(metric: TaskMetric) -> float:
     """How much worse the device is: the difference where higher is better, else the relative increase of the error.
 
@@ -91,6 +113,17 @@ def metric_drop(metric: TaskMetric) -> float:
         drop = (metric.device - metric.reference) / abs(metric.reference)
     # 0.765 - 0.760 is 0.0050000000000000044 in binary: a drop of exactly the limit must keep it.
     return round(drop, 12) if math.isfinite(drop) else drop
+
+
+@dataclass(frozen=True)
+class _Event:
+    """What may happen in a layer: its criterion, its words, where it did, where that is unknown, one layer in words."""
+
+    criterion: str
+    words: str
+    select: Callable[[Comparison], tuple[LayerComparison, ...]]
+    unknown: Callable[[Comparison], tuple[LayerComparison, ...]]
+    sentence: Callable[[LayerComparison], str]
 
 
 @dataclass(frozen=True)
@@ -129,20 +162,19 @@ class _View:
         why = f"{named or 'every element is finite'}, {self.what}"
         return self.case.judge("non_finite_outputs", count, why + (self.blame() if bad else ""))
 
-    def layers(
-        self,
-        name: str,
-        select: Callable[[Comparison], tuple[LayerComparison, ...]],
-        event: str,
-        sentence: Callable[[LayerComparison], str],
-    ) -> Verdict:
-        layers = self.comparison.layers
+    def layers(self, event: _Event) -> Verdict:
+        layers, name = self.comparison.layers, event.criterion
         if not layers:
             return self.case.not_judged(name, "the comparison has no layer")
-        found = select(self.comparison)
-        why = f"{event} in {len(found)} of {counted(len(layers), 'layer')}, {self.what}"
+        found, unknown = event.select(self.comparison), event.unknown(self.comparison)
+        if unknown and not found:
+            what = f"{event.words} could not be counted in {len(unknown)} of {counted(len(layers), 'layer')}"
+            named = listing([f"{clipped(layer.node, 80)} ({layer.op})" for layer in unknown])
+            return self.case.not_judged(name, f"{what}, whose dumps cannot be read: {named}")
+        where = f"{len(found)} of {counted(len(layers), 'layer')}{self.without_layer()}"
+        why = f"{event.words} in {where}, {self.what}"
         if found:
-            why += f": {listing([sentence(layer) for layer in found])}{self.blame()}"
+            why += f": {listing([event.sentence(layer) for layer in found])}{self.blame()}"
         elif name == "underflow_layers":
             why += self.near_misses()
         if "random" in self.what and not found:
@@ -157,8 +189,31 @@ class _View:
                 # Nothing overflowed on the device, so FP32 has no number there either.
                 where = f"{clipped(lost[0].node, 80)} ({lost[0].op})"
                 return f". The results are no numbers from {where} on, in FP32 too: look at its weights and inputs."
-            return ". No single layer is the culprit: errors add up."
-        return f". First bad layer: {clipped(first.node, 80)} ({first.op}), {clipped(first.cause)}"
+            return f". No single layer is the culprit: errors add up.{self.fusion()}"
+        return f". First bad layer: {clipped(first.node, 80)} ({first.op}), {clipped(first.cause)}{self.fusion('.')}"
+
+    def fusion(self, stop: str = "") -> str:
+        """What the trial without fusion says, a sentence of its own behind `stop`; nothing where there was none."""
+        trial = self.comparison.fusion
+        if trial is None or trial.verdict == "neither":
+            return ""
+        errors = f"{trial.fused:.3g} with fusion and {trial.unfused:.3g} without"
+        if trial.verdict == "arithmetic":
+            return f"{stop} Fusion is not to blame: the outputs are off by {errors}."
+        passes = f"; these took effect: {listing(trial.passes)}" if trial.passes else ""
+        return (
+            f"{stop} A fusion is to blame: the outputs are off by {errors}. Find it with fusion_switches in "
+            f"defs.yaml{passes}."
+        )
+
+    def without_layer(self) -> str:
+        """How many nodes no layer is about: fused and folded ones have no result of their own on a device."""
+        told = {layer.node for layer in self.comparison.layers}
+        missing = [entry for entry in self.comparison.not_compared if entry.node not in told]
+        if not missing:
+            return ""
+        shown = listing([f"{clipped(entry.node, 80)}: {clipped(entry.why, 120)}" for entry in missing], shown=2)
+        return f" ({counted(len(missing), 'node')} not compared, {shown})"
 
     def near_misses(self) -> str:
         touched = sum(layer.underflow > 0 for layer in self.comparison.layers)

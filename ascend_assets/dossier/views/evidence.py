@@ -14,7 +14,7 @@ from ascend_assets.dossier.charts.decimate import faulty
 from ascend_assets.dossier.content import Content, TargetEvidence
 from ascend_assets.dossier.quantities import NOTHING, cosine, error, microseconds, number, scaled, share
 from ascend_assets.records import PrecisionRecord
-from resources.ascend.toolchain import LayerComparison, Profile
+from resources.ascend.toolchain import Comparison, FusionTrial, LayerComparison, Profile
 
 TOP = 12
 """Rows of a table that has as many as the model has layers."""
@@ -38,6 +38,7 @@ class Precision:
     """One target's errors.
 
     A row of `layers`: index, node, op, dtype, accumulated, own, cosine, overflow, underflow, and a mark or nothing.
+    `fusion`: what the trial without fusion says, empty without one. A row of `missing`: node, op, why.
     """
 
     target: str
@@ -51,6 +52,9 @@ class Precision:
     more_layers: int
     constants: Rows
     more_constants: int
+    fusion: str
+    missing: Rows
+    more_missing: int
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ def _precision(content: Content, target: TargetEvidence, record: PrecisionRecord
     samples = f"{record.samples:,} {record.inputs} sample{'s' if record.samples != 1 else ''}"
     return Precision(
         target=target.key,
-        about=f"{len(comparison.layers):,} layers, {samples}, {record.origin}",
+        about=f"{len(comparison.layers):,} layers{_without(comparison)}, {samples}, {record.origin}",
         curve=Drawing(curve(precision.WIDE), curve(precision.NARROW)),
         bad=f"{text.name(bad.node)} ({text.clean(bad.op, 40)})" if bad else "",
         cause=bad.cause if bad else "",
@@ -152,7 +156,34 @@ def _precision(content: Content, target: TargetEvidence, record: PrecisionRecord
             for c in comparison.small_constants[:TOP]
         ),
         more_constants=max(0, len(comparison.small_constants) - TOP),
+        fusion=_fusion(comparison.fusion),
+        missing=tuple(
+            (text.name(n.node), text.clean(n.op, 40), text.clean(n.why, 300)) for n in comparison.not_compared[:TOP]
+        ),
+        more_missing=max(0, len(comparison.not_compared) - TOP),
     )
+
+
+def _without(comparison: Comparison) -> str:
+    """How many nodes have no layer, beside those that have one."""
+    told = {layer.node for layer in comparison.layers}
+    count = sum(entry.node not in told for entry in comparison.not_compared)
+    return f" and {count:,} node{'s' if count != 1 else ''} without a result of their own" if count else ""
+
+
+def _fusion(trial: FusionTrial | None) -> str:
+    """What the trial without fusion says, in sentences; empty where there was none."""
+    if trial is None:
+        return ""
+    passes = f" Passes that took effect: {text.listing(trial.passes, TOP)}." if trial.passes else ""
+    says = {
+        "fusion": "The error comes from a fused operator.",
+        "arithmetic": "The error stays: it comes from the arithmetic.",
+        "neither": "The outputs are within limits with fusion.",
+    }
+    pair = f"{error(trial.fused)} with fusion and {error(trial.unfused)} without"
+    outputs = f"the largest relative distance of an output is {pair}"
+    return f"Compiled again without fusion: {outputs}. {says[trial.verdict]}{passes}"
 
 
 def _badness(layer: LayerComparison) -> tuple[bool, float]:

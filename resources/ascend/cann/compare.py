@@ -58,7 +58,7 @@ def compare(
         origin="measured",
         layers=found.layers,
         outputs=outputs,
-        first_bad_layer=in_words(found.bad, outputs, trial),
+        first_bad_layer=in_words(found.bad, outputs),
         not_compared=found.not_compared,
         fusion=trial,
     )
@@ -142,13 +142,8 @@ def _truth(reference: Reference, name: str, om: Path) -> "NDArray[Any]":
     raise BadOutput(f"{om}: its output {name!r} is no tensor of the ONNX file: was it compiled from another one?")
 
 
-def in_words(bad: BadLayer | None, outputs: tuple[OutputComparison, ...], trial: FusionTrial | None) -> BadLayer | None:
-    """The culprit, with a word about outputs that it does not spoil, or about fusion that is to blame."""
-    if bad is None:
-        return None
-    if not any(map(fusion_trial.bad_output, outputs)):
-        return bad.model_copy(update={"cause": f"{bad.cause}; the model's outputs stay within limits on these inputs"})
-    if trial and trial.verdict == "fusion":
-        without = f"without fusion the error of the outputs falls from {trial.fused:.2g} to {trial.unfused:.2g}"
-        return bad.model_copy(update={"cause": f"{bad.cause}; {without}"})
-    return bad
+def in_words(bad: BadLayer | None, outputs: tuple[OutputComparison, ...]) -> BadLayer | None:
+    """The culprit, with a word about outputs that it does not spoil."""
+    if bad is None or any(map(fusion_trial.bad_output, outputs)):
+        return bad
+    return bad.model_copy(update={"cause": f"{bad.cause}; the model's outputs stay within limits on these inputs"})

@@ -2,8 +2,8 @@
 
 Here belongs what a `LayerComparison` of a device says and where each figure comes from: the accumulated error is
 msaccucmp's; what it could not compare and we can is ours, by the same definitions; overflow and underflow are counted
-on the dumped tensor. Where that cannot be read they are unknown: a layer cannot say so, so that it is then listed
-among what was not compared too, and counts one overflow where msaccucmp's OverFlow says yes. Not here: the own error
+on the dumped tensor. Where that cannot be read they are not counted, which a layer cannot say: it is then listed among
+what was not compared too, with 0, or 1 for the overflow where msaccucmp's OverFlow says yes. Not here: the own error
 (`own_error.py`).
 """
 

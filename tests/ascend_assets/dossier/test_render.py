@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from ascend_assets.dossier.content import Content, TargetEvidence
 from ascend_assets.dossier.render import render
 from ascend_assets.records import Finding
 from ascend_assets.spec import Target
-from resources.ascend.toolchain import Diagnostic
+from resources.ascend.toolchain import Diagnostic, FusionTrial, NotCompared
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 SCRIPT = "</title><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -237,6 +238,35 @@ def test_changes_since_the_last_release() -> None:
     assert "This model has no release yet." in Page(render(first)).text
 
 
+def on_a_device(**fields: object) -> str:
+    """The page of a candidate whose first target was compared with these fields of a device."""
+    content = samples.measured()
+    first = content.targets[0]
+    assert first.precision
+    comparison = first.precision.comparison.model_copy(update=fields)
+    record = first.precision.model_copy(update={"comparison": comparison})
+    return Page(render(replace(content, targets=(replace(first, precision=record), *content.targets[1:])))).text
+
+
+def test_nodes_without_a_result_of_their_own_and_their_reasons() -> None:
+    missing = tuple(NotCompared(node=f"/bn{i}/Bn", op="BatchNormalization", why="fused into conv1") for i in range(40))
+    text = on_a_device(not_compared=missing)
+    assert "layers and 40 nodes without a result of their own, " in text
+    assert "/bn0/Bn BatchNormalization fused into conv1" in text
+    assert "and 28 more nodes" in text
+
+
+def test_what_the_trial_without_fusion_says() -> None:
+    trial = FusionTrial(fused=0.6, unfused=0.5, passes=("AddReluFusionPass",), verdict="fusion")
+    text = on_a_device(fusion=trial)
+    assert "an output is 0.600 with fusion and 0.500 without. The error comes from a fused operator." in text
+    assert "Passes that took effect: AddReluFusionPass." in text
+    assert "The error stays: it comes from the arithmetic." in on_a_device(
+        fusion=trial.model_copy(update={"verdict": "arithmetic", "unfused": math.nan})
+    )
+    assert "Compiled again without fusion" not in on_a_device()
+
+
 def hostile(content: Content, name: str) -> Content:
     """The same candidate with `name` wherever a name or text from outside may stand."""
     first, second = content.targets
@@ -254,6 +284,8 @@ def hostile(content: Content, name: str) -> Content:
                 c.model_copy(update={"node": name, "op": name, "what": name}) for c in comparison.small_constants
             ),
             "first_bad_layer": bad and bad.model_copy(update={"node": name, "op": name, "cause": name}),
+            "not_compared": (NotCompared(node=name, op=name, why=name),),
+            "fusion": FusionTrial(fused=0.6, unfused=0.1, passes=(name,), verdict="fusion"),
         }
     )
     ops = tuple(op.model_copy(update={"node": name, "op": name}) for op in profile.ops)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ascend_assets.gates import precision as gate
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.records import PrecisionRecord, TaskMetric
-from resources.ascend.toolchain import BadLayer, Comparison, SmallConstant
+from resources.ascend.toolchain import BadLayer, Comparison, FusionTrial, NotCompared, SmallConstant
 
 CHAIN = chain(spec())
 ONNX, TARGETS = CHAIN[1], CHAIN[3]
@@ -290,3 +290,76 @@ def test_selections_are_of_the_comparison_alone() -> None:
     found: Comparison = comparison(layers=(layer(0, overflow=1), layer(1, underflow=1, local_error=1.0)))
     assert [x.index for x in gate.overflowing(found)] == [0]
     assert [x.index for x in gate.underflowing(found)] == [1]
+
+
+class TestOnADevice:
+    """What only a device's comparison has: nodes without a result of their own, and a trial without fusion."""
+
+    FUSED = NotCompared(node="Relu_1", op="Relu", why="fused into the device's operator Conv_0")
+
+    def test_nodes_without_a_result_of_their_own_are_counted_and_named(self) -> None:
+        verdicts = compared(origin="measured", layers=(layer(0),), not_compared=(self.FUSED,))
+        for name in ("overflow_layers", "underflow_layers"):
+            assert verdicts[name].passed
+            assert "in 0 of 1 layer (1 node not compared, Relu_1: fused into the device's operator Conv_0), on" in (
+                verdicts[name].why
+            )
+
+    def test_thousands_of_them_are_summed_up(self) -> None:
+        many = tuple(NotCompared(node=f"n\n{i}" * 1000, op="Relu", why="w" * 10_000) for i in range(5000))
+        why = compared(layers=(layer(0),), not_compared=many)["overflow_layers"].why
+        assert "5000 nodes not compared" in why
+        assert "and 4998 more" in why
+        assert len(why) < 1000
+
+    def test_an_overflow_that_nobody_could_count_is_not_judged(self) -> None:
+        told = NotCompared(node="Conv_0", op="Conv", why="its overflow and underflow were not counted: no dump")
+        lost = layer(0, relative_euclidean_distance=math.nan, local_error=0.0)
+        verdicts = compared(layers=(lost, layer(1)), not_compared=(told,))
+        found = verdicts["overflow_layers"]
+        assert not found.judged
+        assert not found.admits
+        assert (
+            found.why
+            == "not judged: overflow could not be counted in 1 of 2 layers, whose dumps cannot be read: Conv_0 (Conv)"
+        )
+        assert verdicts["underflow_layers"].passed
+
+    def test_an_underflow_that_nobody_could_count_matters_where_the_layer_is_wrong(self) -> None:
+        told = NotCompared(node="Conv_0", op="Conv", why="its overflow and underflow were not counted: no dump")
+        wrong = compared(layers=(layer(0, local_error=0.2),), not_compared=(told,))
+        assert not wrong["underflow_layers"].judged
+        assert wrong["overflow_layers"].passed
+        right = compared(layers=(layer(0, local_error=0.01),), not_compared=(told,))
+        assert right["underflow_layers"].passed
+
+    def test_an_overflow_elsewhere_is_judged_all_the_same(self) -> None:
+        told = NotCompared(node="Conv_0", op="Conv", why="its overflow and underflow were not counted: no dump")
+        lost = layer(0, relative_euclidean_distance=math.nan)
+        found = compared(layers=(lost, layer(1, overflow=3)), not_compared=(told,))["overflow_layers"]
+        assert found.judged
+        assert not found.passed
+
+    @pytest.mark.parametrize(
+        ("trial", "said"),
+        [
+            (
+                FusionTrial(fused=0.6, unfused=0.001, passes=("MulAddFusionPass",), verdict="fusion"),
+                ". Find it with fusion_switches in defs.yaml; these took effect: MulAddFusionPass.",
+            ),
+            (
+                FusionTrial(fused=0.6, unfused=0.5, passes=(), verdict="arithmetic"),
+                ". Fusion is not to blame: the outputs are off by 0.6 with fusion and 0.5 without.",
+            ),
+            (FusionTrial(fused=0.01, unfused=0.01, passes=(), verdict="neither"), "too large"),
+        ],
+    )
+    def test_a_failing_sentence_says_whether_fusion_is_to_blame(self, trial: FusionTrial, said: str) -> None:
+        bad = BadLayer(node="Conv_0", op="Conv", cause="the numbers are too large")
+        outputs = (output(relative_euclidean_distance=0.6),)
+        verdicts = compared(outputs=outputs, first_bad_layer=bad, fusion=trial)
+        why = verdicts["relative_euclidean_distance"].why
+        assert why.endswith(said)
+        assert ("0.6 with fusion" in why) == (trial.verdict != "neither")
+        alone = compared(outputs=outputs, first_bad_layer=None, fusion=trial)
+        assert ("fusion" in alone["relative_euclidean_distance"].why) == (trial.verdict != "neither")
