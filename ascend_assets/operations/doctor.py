@@ -16,6 +16,8 @@ from ascend_assets.operations.finding import Finding
 from ascend_assets.policy_file import BadPolicy
 from ascend_assets.yaml_file import BadYaml
 from resources.allowed_signers import Person, Signers, parse
+from resources.ascend.cann.errors import NoInstallation
+from resources.ascend.choice import BadChoice, choose
 from resources.home import PROJECT, Home, home
 from resources.registry.approvals import NAMESPACE
 
@@ -93,17 +95,21 @@ def _models(defs: Path) -> Finding:
 
 
 def _toolchain(policy: Environments) -> Finding:
-    from resources.ascend.emulator.toolchain import Emulator
-
-    found = Emulator().describe()
-    said = f"{found.name} of CANN {found.cann}: what it finds is {found.origin}"
-    closed = [e.name for e in policy if found.origin not in e.origins]
+    try:
+        chosen = choose()
+    except BadChoice as error:
+        return Finding("toolchain", ok=False, said=str(error), remedy="unset ASCEND_TOOLCHAIN, or write it so")
+    except NoInstallation as error:
+        said = f"ASCEND_TOOLCHAIN asks for CANN: {error}"
+        return Finding("toolchain", ok=False, said=said, remedy="install it, or let ASCEND_TOOLCHAIN be auto")
+    origin = chosen.toolchain.describe().origin
+    closed = [e.name for e in policy if origin not in e.origins]
     if not closed:
-        return Finding("toolchain", ok=True, said=said, needed=False)
+        return Finding("toolchain", ok=True, said=str(chosen), needed=False)
     return Finding(
         "toolchain",
         ok=False,
-        said=f"{said}, and nothing it makes can enter {', '.join(closed)}",
+        said=f"{chosen}; nothing it makes can enter {', '.join(closed)}",
         remedy="run candidates for those environments on a machine with the NPU, with the toolchain cann",
         needed=False,
     )

@@ -60,10 +60,10 @@ def choose(asked: str = "", *, environ: Mapping[str, str] | None = None, root: P
         return _emulated(word, "ASCEND_TOOLCHAIN asks for it")
     try:
         found = find(environ, root)
-    except NoInstallation as error:
+    except NoInstallation:
         if word == "cann":
             raise
-        return _emulated(word, f"auto: {error}")
+        return _emulated(word, "auto: no usable CANN is installed here (ascend doctor says where it was looked for)")
     decision = decide(word, found, npus=len(npus(root)))
     if decision.kind == "emulated":
         return _emulated(word, decision.why)

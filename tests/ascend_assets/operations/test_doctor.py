@@ -210,6 +210,16 @@ def test_evidence_that_later_environments_refuse_is_told(place: Path, monkeypatc
     assert not finding.needed
 
 
+@pytest.mark.parametrize(("word", "said"), [("npu", "auto, cann, emulated"), ("cann", "asks for CANN")])
+def test_a_toolchain_that_cannot_be_had_is_wrong(
+    place: Path, monkeypatch: pytest.MonkeyPatch, word: str, said: str
+) -> None:
+    monkeypatch.setenv("ASCEND_TOOLCHAIN", word)
+    finding = failing(place)["toolchain"]
+    assert said in finding.said
+    assert finding.needed
+
+
 def prod(signers: str, required: int = 1, *, author_may_sign: bool = False) -> Environment:
     approvals = Approvals(required=required, signers=signers, author_may_sign=author_may_sign)
     return Environment(name="prod", approvals=approvals)

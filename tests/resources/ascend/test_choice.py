@@ -20,11 +20,12 @@ def npus(root: Path, *numbers: int) -> None:
         (folder / name).touch()
 
 
-def test_a_laptop_gets_the_emulator_and_is_told_where_cann_was_looked_for(tmp_path: Path) -> None:
+def test_a_laptop_gets_the_emulator_and_is_told_why(tmp_path: Path) -> None:
     chosen = choose(environ={}, root=tmp_path)
     assert chosen.toolchain.describe().origin == "emulated"
     assert chosen.asked == "auto"
-    assert "/usr/local/Ascend" in str(chosen)
+    assert "no usable CANN" in chosen.why
+    assert "ascend doctor" in str(chosen)
     assert "emulated" in str(chosen)
 
 
