@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from resources.ascend.cann.site import Site
     from resources.onnx_files.graph import Node
 
-JSON_SECONDS = 1200.0
-"""How long `atc --mode=1` may take to write what an `.om` holds."""
 MOST_FOLDERS = 8
 """Models of one run that are compared: a dynamic model has one for each part of fixed shape."""
 _SHOWN_FUSED = 4
@@ -53,7 +51,7 @@ class Found:
 def find_layers(site: "Site", om: "OmFile", reference: "Reference", dumped: Path, work: Path) -> Found:
     """Compare every dumped operator with the reference.
 
-    Raises `ToolFailed`, `BadOutput`, and what `Site.run` raises.
+    Raises `ToolFailed` and `BadOutput`.
     """
     tool = msaccucmp.of(site)
     om_json = _om_json(site, om.path, work)
@@ -91,7 +89,7 @@ def _om_json(site: "Site", om: Path, work: Path) -> Path:
     except OSError:
         shutil.copyfile(om, given)
     argv = (program, "--mode=1", f"--om={given}", f"--json={written}")
-    ended = site.run(argv, cwd=folder, timeout=JSON_SECONDS, for_atc=True)
+    ended = msaccucmp.ran(site, argv, folder, for_atc=True)
     if ended.returncode or not written.is_file():
         log = f"{ended.stdout}\n{ended.stderr}"
         raise ToolFailed(

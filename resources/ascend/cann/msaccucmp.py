@@ -8,7 +8,7 @@ own rows say what they are worth. Not here: the table's grammar (`result_table.p
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,10 +19,10 @@ from resources.ascend.cann.installation import Installation
 from resources.ascend.cann.result_table import Row
 from resources.ascend.cann.site import Site
 from resources.ascend.cann.text import clean
-from resources.process import Completed
+from resources.process import Completed, ProcessError, ProcessTimeout
 
 SECONDS = 3600.0
-"""How long a comparison or a conversion may take."""
+"""How long one tool may take."""
 
 _SCRIPTS = ("msaccucmp.py", "msaccucmp.pyc")
 _HOMES = ("tools/operator_cmp/compare", "toolkit/tools/operator_cmp/compare")
@@ -135,9 +135,9 @@ def compare(site: Site, tool: Tool, dump: Path, golden: Path, om_json: Path, wor
     """Compare one folder of dump files with the reference.
 
     `work`: an empty folder, for the table and whatever else the tool leaves there. Raises `ToolFailed` when it ends
-    without a table that says anything, `BadOutput` for a table that cannot be read, and what `Site.run` raises.
+    without a table that says anything, and `BadOutput` for a table that cannot be read.
     """
-    ended = site.run(tool.compare_argv(dump, golden, om_json, work), cwd=work, timeout=SECONDS)
+    ended = ran(site, tool.compare_argv(dump, golden, om_json, work), work)
     tables = sorted(path for path in work.glob("**/*result_*.csv") if path.is_file())
     rows = tuple(row for path in tables for row in _rows(path))
     if ended.returncode and (ended.returncode not in ERRORS or ended.returncode in _WHOLE_RUN or not rows):
@@ -163,10 +163,24 @@ def _rows(path: Path) -> tuple[Row, ...]:
 def convert(site: Site, tool: Tool, dump: Path, output: Path) -> str:
     """Turn dump files into NumPy files. What went wrong, in words; empty if nothing did.
 
-    Files that could be converted are there in any case. Raises what `Site.run` raises.
+    Files that could be converted are there in any case. Raises `ToolFailed` when it cannot be run to its end.
     """
-    ended = site.run(tool.convert_argv(dump, output), cwd=output, timeout=SECONDS)
+    ended = ran(site, tool.convert_argv(dump, output), output)
     return str(_failed(tool, ended)) if ended.returncode else ""
+
+
+def ran(site: Site, argv: Sequence[str | Path], work: Path, *, for_atc: bool = False) -> Completed:
+    """Run a tool to its end within `SECONDS`. Raises `ToolFailed` when it cannot be started or takes longer."""
+    try:
+        return site.run(argv, cwd=work, timeout=SECONDS, for_atc=for_atc)
+    except ProcessTimeout as error:
+        raise ToolFailed(
+            f"{argv[0]} {Path(argv[1]).name} took longer than {SECONDS:g} s and was stopped: give it a "
+            "machine with less to do, or compare a smaller batch",
+            _log(error.completed),
+        ) from error
+    except ProcessError as error:
+        raise ToolFailed(f"{error}: see `ascend doctor`", _log(error.completed)) from error
 
 
 def _failed(tool: Tool, ended: Completed) -> ToolFailed:

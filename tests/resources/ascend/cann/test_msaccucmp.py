@@ -14,7 +14,7 @@ from resources.ascend.cann.installation import Installation
 from resources.ascend.cann.msaccucmp import Tool, compare, convert, find
 from resources.ascend.cann.result_table import Row
 from resources.ascend.cann.site import Site
-from resources.process import Completed
+from resources.process import Completed, ProcessError, ProcessTimeout, ProgramMissing
 
 TOOL = Tool("msaccucmp", ("/usr/bin/python3", "/cann/msaccucmp.py"))
 GOOD = table([row("conv1"), absent("relu1", "relu1", "There is no left dump file")])
@@ -118,6 +118,25 @@ def test_every_other_end_is_a_failure(tmp_path: Path, code: int, files: dict[str
     with pytest.raises(ToolFailed, match=words) as caught:
         compared(Play(code, files), tmp_path)
     assert "all went wrong" in caught.value.log
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            ProcessTimeout(Completed(("python3",), -9, "half", "", 9.0), 3600),
+            "took longer than 3600 s .* smaller batch",
+        ),
+        (ProgramMissing(Completed(("python3",), 127, "", "", 0.0), "cannot be started"), "cannot be started.*doctor"),
+    ],
+)
+def test_a_tool_that_does_not_end_or_start_is_a_failure(tmp_path: Path, error: ProcessError, words: str) -> None:
+    class Broken(Play):
+        def run(self, argv: list[str], *, cwd: Path, **_: Any) -> Completed:  # noqa: ARG002
+            raise error
+
+    with pytest.raises(ToolFailed, match=words):
+        compared(Broken(0, {}), tmp_path)
 
 
 def test_a_table_that_is_none_is_bad_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
