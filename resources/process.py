@@ -4,6 +4,7 @@ Here belong time, output and memory limits, the clean environment, and errors th
 how nothing is left behind when we die (`supervisor.py`), or git (`git_command.py`).
 """
 
+import math
 import os
 import selectors
 import signal
@@ -26,6 +27,7 @@ _ALLOWED_PREFIXES = ("LC_", "PYTHON")
 _READ = 64 * 1024
 _REPORT = 64
 _DEATH_SECONDS = 10.0
+_WAIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class ProgramMissing(ProcessError):
     """There is no such program, or it may not be run."""
 
 
-def run(
+def run(  # noqa: PLR0913 - one child, and each of its bounds
     argv: Sequence[str | Path],
     *,
     cwd: Path,
@@ -93,13 +95,14 @@ def run(
     on_line: Callable[[str], None] | None = None,
     check: bool = True,
     stdin: Path | None = None,
+    on_wait: Callable[[float], None] | None = None,
 ) -> Completed:
     """Run a program to its end, never through a shell, with nothing left behind.
 
-    `env` adds to the allow-listed environment. `on_line` is told each line of both outputs as it comes; what it raises
-    ends the child. `stdin`: a file that the child reads; without one it finds nothing there. With `check` a non-zero
-    exit raises `ProcessFailed`. Also raises `ProcessTimeout`, `ProgramMissing`, and `NotADirectoryError` for a missing
-    `cwd`.
+    `env` adds to the allow-listed environment. `on_line` is told each line of both outputs as it comes, and `on_wait`
+    every ten seconds how many have passed; what they raise ends the child. `stdin`: a file that the child reads;
+    without one it finds nothing there. With `check` a non-zero exit raises `ProcessFailed`. Also raises
+    `ProcessTimeout`, `ProgramMissing`, and `NotADirectoryError` for a missing `cwd`.
     """
     arguments = tuple(map(str, argv))
     if not cwd.is_dir():
@@ -110,7 +113,7 @@ def run(
         (stdin or Path(os.devnull)).open("rb") as source,
         _supervised(arguments, cwd, clean_environment(env), limits, source) as child,
     ):
-        in_time = child.drain((*outputs, report), started + limits.timeout)
+        in_time = child.drain((*outputs, report), started + limits.timeout, _Beat(started, on_wait))
     word, _, number = report.text().partition(" ")
     completed = Completed(
         argv=arguments,
@@ -134,6 +137,21 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, **(extra or {})}
 
 
+class _Beat:
+    """Tells, in the thread that waits, that a child still runs."""
+
+    def __init__(self, started: float, tell: Callable[[float], None] | None) -> None:
+        self._started = started
+        self._tell = tell
+        self.next = started + _WAIT_SECONDS if tell else math.inf
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if self._tell is not None and now >= self.next:
+            self.next = now + _WAIT_SECONDS
+            self._tell(now - self._started)
+
+
 class _Child:
     """A supervised child: its outputs, the pipe whose closing ends it, and the pipe that tells how it ended."""
 
@@ -142,7 +160,7 @@ class _Child:
         self._lifeline = lifeline
         self._report = report
 
-    def drain(self, outputs: tuple[Output, Output, Output], deadline: float) -> bool:
+    def drain(self, outputs: tuple[Output, Output, Output], deadline: float, beat: _Beat) -> bool:
         """Read stdout, stderr and the report to their ends. False if the deadline came first, and ended the child."""
         in_time = True
         with selectors.DefaultSelector() as selector:
@@ -150,7 +168,8 @@ class _Child:
                 assert pipe is not None  # noqa: S101 - pipes were asked for
                 selector.register(pipe, selectors.EVENT_READ, output)
             while selector.get_map():
-                ready = selector.select(max(deadline - time.monotonic(), 0))
+                ready = selector.select(max(min(deadline, beat.next) - time.monotonic(), 0))
+                beat()
                 for key, _ in ready:
                     data = os.read(key.fd, _READ)
                     key.data.add(data)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from resources import process
 from resources.home import PROJECT
 from resources.output import Output
 from resources.process import Limits, ProcessFailed, ProcessTimeout, ProgramMissing, clean_environment, run
@@ -288,3 +289,21 @@ def test_a_child_reads_the_file_that_it_is_given_and_nothing_else(tmp_path: Path
     assert run(read, cwd=tmp_path).stdout == "''\n"
     with pytest.raises(FileNotFoundError):
         run(read, cwd=tmp_path, stdin=tmp_path / "missing")
+
+
+def test_who_waits_is_told_how_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_WAIT_SECONDS", 0.05)
+    told: list[float] = []
+    run(["sleep", "0.4"], cwd=tmp_path, on_wait=told.append)
+    assert len(told) >= 3
+    assert told == sorted(told)
+
+
+def test_what_is_raised_while_waiting_ends_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_WAIT_SECONDS", 0.05)
+
+    def enough(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(["sleep", "60"], cwd=tmp_path, on_wait=enough)

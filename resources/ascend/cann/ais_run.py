@@ -42,7 +42,7 @@ class Work:
         """
         argv = ais_bench.arguments(tool, request)
         try:
-            done = self.site.run(argv, cwd=self.folder, timeout=timeout, devices=(self.device.logic,))
+            done = self.site.run(argv, cwd=self.folder, timeout=timeout, devices=(self.device.logic,), doing=tool.name)
         except ProcessTimeout as error:
             log = f"{error.completed.stdout}\n{error.completed.stderr}"
             raise TookTooLong(f"{tool.name}, running {self.om.path}, did not end within {timeout:g} s", log) from error

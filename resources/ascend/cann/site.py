@@ -34,13 +34,14 @@ class Site:
         devices: Sequence[int] = (),
         for_atc: bool = False,
         on_line: Callable[[str], None] | None = None,
-        check: bool = False,
+        doing: str = "",
     ) -> Completed:
         """Run a tool to its end in the private folder `cwd`, with CANN's environment.
 
         `timeout` in seconds. `devices`: logical ids that the child may see, none for all. `for_atc` adds the stub
-        libraries that stand for a missing driver, which break everything else. Raises what `resources.process.run`
-        raises: `ProcessTimeout`, `ProgramMissing`, and with `check` `ProcessFailed`.
+        libraries that stand for a missing driver, which break everything else. `doing`: what is said of it every ten
+        seconds while it runs; else the program's name. An exit code other than 0 is the caller's to judge. Raises
+        `ProcessTimeout`, `ProgramMissing`.
         """
         return run(
             argv,
@@ -48,5 +49,6 @@ class Site:
             limits=Limits(timeout=timeout, output=LOG_BYTES),
             env=child_environment.variables(self.installation, work=cwd, devices=devices, for_atc=for_atc),
             on_line=on_line,
-            check=check,
+            check=False,
+            on_wait=lambda seconds: self.say(f"{doing or Path(argv[0]).name}: {seconds:.0f} s"),
         )
