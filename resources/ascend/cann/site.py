@@ -25,7 +25,7 @@ class Site:
     root: Path = Path("/")
     """Where the machine's files begin: another folder in tests alone."""
 
-    def run(
+    def run(  # noqa: PLR0913 - one child, and each of its bounds
         self,
         argv: Sequence[str | Path],
         *,
@@ -34,14 +34,15 @@ class Site:
         devices: Sequence[int] = (),
         for_atc: bool = False,
         on_line: Callable[[str], None] | None = None,
+        check: bool = False,
         doing: str = "",
     ) -> Completed:
         """Run a tool to its end in the private folder `cwd`, with CANN's environment.
 
         `timeout` in seconds. `devices`: logical ids that the child may see, none for all. `for_atc` adds the stub
         libraries that stand for a missing driver, which break everything else. `doing`: what is said of it every ten
-        seconds while it runs; else the program's name. An exit code other than 0 is the caller's to judge. Raises
-        `ProcessTimeout`, `ProgramMissing`.
+        seconds while it runs; else the program's name. Raises `ProcessTimeout`, `ProgramMissing`, and with `check`
+        `ProcessFailed`.
         """
         return run(
             argv,
@@ -49,6 +50,6 @@ class Site:
             limits=Limits(timeout=timeout, output=LOG_BYTES),
             env=child_environment.variables(self.installation, work=cwd, devices=devices, for_atc=for_atc),
             on_line=on_line,
-            check=False,
+            check=check,
             on_wait=lambda seconds: self.say(f"{doing or Path(argv[0]).name}: {seconds:.0f} s"),
         )
