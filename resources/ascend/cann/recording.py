@@ -7,6 +7,7 @@ sends to whoever mends our parsers. Not here: taking private matter out of it (`
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from resources.ascend.cann.site import Site
@@ -42,7 +43,7 @@ class RecordingSite(Site):
 
     runs: list[Recorded] = field(default_factory=list)
 
-    def run(
+    def run(  # noqa: PLR0913 - as the site's own
         self,
         argv: Sequence[str | Path],
         *,
@@ -52,12 +53,12 @@ class RecordingSite(Site):
         for_atc: bool = False,
         on_line: Callable[[str], None] | None = None,
         check: bool = False,
+        doing: str = "",
     ) -> Completed:
         """As `Site.run`, and remembers. Raises what that raises."""
+        run = partial(super().run, argv, cwd=cwd, timeout=timeout, devices=devices, for_atc=for_atc)
         try:
-            ended = super().run(
-                argv, cwd=cwd, timeout=timeout, devices=devices, for_atc=for_atc, on_line=on_line, check=check
-            )
+            ended = run(on_line=on_line, check=check, doing=doing)
         except ProcessError as error:
             self._keep(error.completed, cwd)
             raise
