@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from resources.ascend.emulator.registration import canonical_soc
-from resources.ascend.options import CompileOptions
+from resources.ascend.options import FILE_OPTIONS, CompileOptions
 from resources.ascend.toolchain import NotLoadable, OmInfo
 from resources.digests import canonical_json, sha256_bytes
 from resources.onnx_files import DEFAULT, OnnxFileError, Signature
@@ -112,7 +112,7 @@ def rebuild(om: EmulatedOm, path: Path, soc_version: str) -> str:
     """The command that makes the same model for another SoC, ready for a shell."""
     options = om.info.options.model_copy(update={"soc_version": soc_version})
     command = shlex.join(options.argv("model.onnx", path))
-    files = [name for name in ("keep_dtype", "modify_mixlist") if getattr(options, name)]
+    files = [flag for flag, name in FILE_OPTIONS.items() if getattr(options, name)]
     extra = f", with the same {' and '.join(files)}" if files else ""
     return f"{command}{extra} (model.onnx is the file with the sha256 {om.info.onnx_sha256})"
 
