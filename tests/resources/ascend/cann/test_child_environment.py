@@ -56,16 +56,23 @@ def test_a_version_beside_latest_is_not_mixed_with_it(tmp_path: Path) -> None:
     assert "/latest/" not in "".join(env.values())
 
 
-def test_folders_that_a_script_adds_count_if_they_are_the_installations(tmp_path: Path) -> None:
-    found = installed(tmp_path)
+@pytest.mark.parametrize(("layout", "base"), [("toolkit", "${ASCEND_TOOLKIT_HOME}"), ("cann", "$version_dirpath")])
+def test_folders_that_a_script_adds_count_if_they_are_the_installations(
+    tmp_path: Path, layout: Layout, base: str
+) -> None:
+    build(tmp_path, layout=layout, driver="")
+    home = build(tmp_path, layout=layout, version="8.2.RC1", driver="").resolve()
+    if layout == "toolkit":
+        home = home.parent / "8.2.RC1"  # its script names latest
+    found = find({"ASCEND_HOME_PATH": str(home)}, tmp_path)
     assert found.script
-    (found.home / "future/lib64").mkdir(parents=True)
-    (found.home / "lib64/stub").mkdir(parents=True, exist_ok=True)
+    for folder in ("future/lib64", "lib64/stub", "../beside"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
     with found.script.open("a") as file:
-        file.write("export LD_LIBRARY_PATH=${ASCEND_TOOLKIT_HOME}/future/lib64:/etc:$LD_LIBRARY_PATH\n")
-        file.write("export LD_LIBRARY_PATH=$ASCEND_TOOLKIT_HOME/lib64/stub:$ASCEND_HOME_PATH/../x:$LD_LIBRARY_PATH\n")
+        file.write(f"export LD_LIBRARY_PATH={base}/future/lib64:/etc:$LD_LIBRARY_PATH\n")
+        file.write(f"export LD_LIBRARY_PATH={base}/lib64/stub:{base}/../beside:$LD_LIBRARY_PATH\n")
     libraries = made(found)["LD_LIBRARY_PATH"].split(":")
-    assert libraries[0] == f"{found.home}/future/lib64"
+    assert libraries[0] == f"{home}/future/lib64"
     assert not [folder for folder in libraries if folder == "/etc" or ".." in folder or folder.endswith("stub")]
 
 

@@ -179,6 +179,14 @@ def test_version_files_in_their_order(tmp_path: Path) -> None:
     assert found(tmp_path).version == "8.1.RC1"  # what `latest` leads to
 
 
+def test_a_compilers_version_alone_is_not_the_releases(tmp_path: Path) -> None:
+    write(tmp_path / "mine/compiler/version.info", "Version=7.7.0.1.238\n")
+    with pytest.raises(NoInstallation):
+        found(tmp_path, ASCEND_HOME_PATH=str(tmp_path / "mine"))
+    write(tmp_path / "mine/compiler/version.info", "Version=9.1.0\n")
+    assert found(tmp_path, ASCEND_HOME_PATH=str(tmp_path / "mine")).version == "9.1.0"
+
+
 def test_a_kind_is_told_by_the_folder_where_no_file_tells_it(tmp_path: Path) -> None:
     home = build(tmp_path, layout="nnae")
     (home.parent / f"8.1.RC1/{ARCH}-linux/ascend_nnae_install.info").unlink()
