@@ -9,8 +9,8 @@ from ascend_assets.records import OmRecord, OnnxRecord, PrecisionRecord, TaskMet
 from ascend_assets.spec import ModelSpec, Target
 from ascend_assets.stage import Order, Tools
 from resources.ascend import gears
-from resources.ascend.emulator.infer import reference as fp32
 from resources.ascend.options import CompileOptions
+from resources.onnx_files.sessions import reference as fp32
 
 
 def make(

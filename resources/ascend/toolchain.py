@@ -132,7 +132,10 @@ class SmallConstant(Report):
 
 
 class NotCompared(Report):
-    """A node of the ONNX graph whose result could not be compared, and why (fused away, say)."""
+    """A node of the ONNX graph whose result could not be compared, and why (fused away, say).
+
+    One that has a `LayerComparison` as well was compared, except for what `why` says.
+    """
 
     node: str
     op: str
@@ -143,7 +146,8 @@ class FusionTrial(Report):
     """The same model compiled again with all fusion passes off, on the same inputs.
 
     `fused` and `unfused`: the largest relative Euclidean distance over the outputs. `passes`: those that took effect
-    in the fused compilation. `verdict`: what the pair says about where the error comes from.
+    in the fused compilation, told where fusion is to blame. `verdict`: what the pair says about where the error comes
+    from.
     """
 
     fused: float

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resources import onnx_files
-from resources.ascend.cann import dump, fusion_trial, golden, inference, om_file
+from resources.ascend.cann import aipp_inputs, dump, fusion_trial, golden, inference, om_file
 from resources.ascend.cann.errors import BadOutput
 from resources.ascend.cann.fusion_trial import Recompile
 from resources.ascend.cann.golden import Reference
-from resources.ascend.cann.measured_layers import Found, find_layers
+from resources.ascend.cann.measured_layers import Dumped, Found, find_layers, read_dump
 from resources.ascend.metrics import output_metrics
 from resources.ascend.toolchain import BadLayer, Comparison, FusionTrial, OutputComparison, ToolchainError
 
@@ -49,10 +49,14 @@ def compare(
     """
     with tempfile.TemporaryDirectory(prefix="ascend-compare-") as name:
         task = _Task(site, device, options, onnx, inputs, Path(name).resolve())
-        reference = task.reference()
+        # Wrong inputs are refused before the device is touched; behind AIPP only the device has them.
+        reference = None if options.aipp else task.reference(inputs)
         dumped = _folder(task.work / "dump")
-        outputs = task.run(om, reference, dumped)
-        found = find_layers(site, om, reference, dumped, task.work)
+        made = task.run(om, dumped)
+        held = read_dump(site, dumped, task.work)
+        reference = reference or task.behind_aipp(held)
+        outputs = _compared(reference, made, om.path)
+        found = find_layers(site, om, reference, held, task.work)
         trial = task.trial(outputs, found, recompile, reference)
     return Comparison(
         origin="measured",
@@ -80,30 +84,27 @@ class _Task:
     inputs: "Tensors"
     work: Path
 
-    def reference(self) -> Reference:
-        """Every node in FP32."""
-        if self.options.aipp:
-            raise ValueError(
-                f"{self.onnx}: compiled with AIPP, its inputs on the device are images and those of the ONNX file are "
-                "not: compare the layers of a target without aipp; the task metric judges both"
-            )
+    def reference(self, inputs: "Tensors") -> Reference:
+        """Every node in FP32, on the ONNX model's own inputs."""
         self.site.say("computing the FP32 reference")
         model = onnx_files.load(self.onnx)
-        shapes = {name: array.shape for name, array in self.inputs.items()}
+        shapes = {name: array.shape for name, array in inputs.items()}
         fixed = onnx_files.with_shapes(model, shapes, None, in_place=True)
-        return golden.write(fixed, self.inputs, _folder(self.work / "golden"))
+        return golden.write(fixed, inputs, _folder(self.work / "golden"))
 
-    def run(self, om: "OmFile", reference: Reference, dumped: Path | None = None) -> tuple[OutputComparison, ...]:
-        """Run an `.om` on the device and compare its outputs; `dumped`: where every operator's tensors go."""
+    def behind_aipp(self, held: Dumped) -> Reference:
+        """Every node in FP32, on what AIPP made of the images on the device."""
+        signature = onnx_files.signature(onnx_files.load(self.onnx))
+        return self.reference(aipp_inputs.prepared(self.options.aipp, signature, self.inputs, held.tensors))
+
+    def run(self, om: "OmFile", dumped: Path | None = None) -> "dict[str, NDArray[Any]]":
+        """An `.om`'s outputs on the device; `dumped`: where every operator's tensors go."""
         acl_json = None
         if dumped is not None:
             acl_json = self.work / "acl.json"
             acl_json.write_text(dump.ModelDump(models=(om.name,), folder=dumped).acl_json())
         self.site.say("running on the device" + (" with a dump of every operator" if dumped else ""))
-        made = inference.infer(self.site, self.device, om, self.options, self.inputs, acl_json=acl_json)
-        if not made:
-            raise BadOutput(f"{om.path}: the device handed back no output")
-        return tuple(output_metrics(name, made[name], _truth(reference, name, om.path)) for name in made)
+        return inference.infer(self.site, self.device, om, self.options, self.inputs, acl_json=acl_json)
 
     def trial(
         self, outputs: tuple[OutputComparison, ...], found: Found, recompile: Recompile, reference: Reference
@@ -117,13 +118,20 @@ class _Task:
                 self.options,
                 outputs,
                 lambda options, om: recompile(self.onnx, options, om),
-                lambda om: self.run(om_file.read(om), reference),
+                lambda om: _compared(reference, self.run(om_file.read(om)), om),
                 self.work,
             )
         except ToolchainError as error:
             # The comparison itself stands; what the trial would add is whether fusion has a part in it.
             self.site.say(f"no trial without fusion: {error}")
             return None
+
+
+def _compared(reference: Reference, made: "Tensors", om: Path) -> tuple[OutputComparison, ...]:
+    """Every output by msaccucmp's metrics."""
+    if not made:
+        raise BadOutput(f"{om}: the device handed back no output")
+    return tuple(output_metrics(name, made[name], _truth(reference, name, om)) for name in made)
 
 
 def _truth(reference: Reference, name: str, om: Path) -> "NDArray[Any]":

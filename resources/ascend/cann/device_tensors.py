@@ -9,7 +9,7 @@ import csv
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +37,17 @@ Key = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class DeviceTensors:
-    """Converted dumps, by what they are. Of several runs the last counts."""
+    """Converted dumps, by what they are. Of several runs the last counts.
+
+    `operators`: type and timestamp of each operator, by its name as dumps spell it.
+    """
 
     files: Mapping[Key, Path]
+    operators: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+    def joined(self, others: "DeviceTensors") -> "DeviceTensors":
+        """These and what only `others` has."""
+        return DeviceTensors({**others.files, **self.files}, {**others.operators, **self.operators})
 
     def load(self, op: str, kind: str, number: int, shape: tuple[int, ...]) -> "NDArray[Any] | str":
         """One tensor in the shape that ONNX gives it, or why there is none, in words."""
@@ -65,6 +73,7 @@ def index(folder: Path) -> DeviceTensors:
     """
     names = _mapping(folder / _MAPPING)
     files: dict[Key, tuple[int, Path]] = {}
+    operators: dict[str, tuple[str, int]] = {}
     for count, entry in enumerate(os.scandir(folder)):
         if count > 16 * MAX_FILES:
             raise BadOutput(f"{folder}: more files than any network makes: see what wrote there")
@@ -75,7 +84,8 @@ def index(folder: Path) -> DeviceTensors:
         key = (spelled(dump.name or dump.op_type), match["kind"], int(match["number"]))
         if key not in files or files[key][0] < dump.timestamp:
             files[key] = (dump.timestamp, Path(entry.path))
-    return DeviceTensors({key: path for key, (_, path) in files.items()})
+            operators[key[0]] = (dump.op_type, dump.timestamp)
+    return DeviceTensors({key: path for key, (_, path) in files.items()}, operators)
 
 
 def _mapping(path: Path) -> dict[str, str]:

@@ -48,25 +48,42 @@ class Found:
     not_compared: tuple[NotCompared, ...]
 
 
-def find_layers(site: "Site", om: "OmFile", reference: "Reference", dumped: Path, work: Path) -> Found:
-    """Compare every dumped operator with the reference.
+@dataclass(frozen=True)
+class Dumped:
+    """What a device dumped of one run: the folders with its files, and the tensors in them."""
 
-    Raises `ToolFailed` and `BadOutput`.
+    tool: msaccucmp.Tool
+    folders: tuple[Path, ...]
+    tensors: DeviceTensors
+
+
+def read_dump(site: "Site", dumped: Path, work: Path) -> Dumped:
+    """Convert what a device dumped. What cannot be converted is said, and missing in the tensors.
+
+    Raises `ToolFailed` where there is no msaccucmp, and `BadOutput` for no dump.
     """
     tool = msaccucmp.of(site)
-    om_json = _om_json(site, om.path, work)
-    site.say(f"comparing with {Path(tool.command[-1]).name}")
-    rows: list[Row] = []
-    files: dict[device_tensors.Key, Path] = {}
-    for number, folder in enumerate(dump.folders(dumped)[:MOST_FOLDERS]):
-        rows += msaccucmp.compare(site, tool, folder, reference.folder, om_json, _made(work / f"table{number}"))
+    folders = dump.folders(dumped)[:MOST_FOLDERS]
+    tensors = DeviceTensors({})
+    for number, folder in enumerate(folders):
         converted = _made(work / f"tensors{number}")
         problem = msaccucmp.convert(site, tool, folder, converted)
         if problem:
             site.say(problem)
-        files = {**device_tensors.index(converted).files, **files}
+        tensors = tensors.joined(device_tensors.index(converted))
+    return Dumped(tool, folders, tensors)
+
+
+def find_layers(site: "Site", om: "OmFile", reference: "Reference", dumped: Dumped, work: Path) -> Found:
+    """Compare every dumped operator with the reference. Raises `ToolFailed` and `BadOutput`."""
+    om_json = _om_json(site, om.path, work)
+    site.say(f"comparing with {Path(dumped.tool.command[-1]).name}")
+    rows: list[Row] = []
+    for number, folder in enumerate(dumped.folders):
+        table = _made(work / f"table{number}")
+        rows += msaccucmp.compare(site, dumped.tool, folder, reference.folder, om_json, table)
     matched = match(reference.graph, reference.ge_names, rows, reference.unnamed)
-    return judged(reference, matched, DeviceTensors(files))
+    return judged(reference, matched, dumped.tensors)
 
 
 def _made(folder: Path) -> Path:

@@ -63,7 +63,7 @@ def to_fractal_nz(array: NDArray[Any], block: int = 16) -> NDArray[Any]:
 class Device:
     """The device's side of a model. `groups`: nodes of one operator, by the last one's name; `faults`: what goes wrong.
 
-    `skipped`: operators that dump nothing. `layout`: how the device holds a result.
+    `skipped`: operators that dump nothing. `layout`: how the device holds a result. `aipp`: what prepares an input.
     """
 
     model: onnx.ModelProto
@@ -71,9 +71,15 @@ class Device:
     faults: Mapping[str, Fault] = field(default_factory=dict)
     skipped: frozenset[str] = frozenset()
     layout: Callable[[NDArray[Any]], NDArray[Any]] = lambda array: array
+    aipp: Mapping[str, Fault] = field(default_factory=dict)
 
     def run(self, inputs: Mapping[str, NDArray[Any]], dump: Path | None = None) -> Arrays:
         known: Arrays = dict(inputs)
+        for index, (name, prepare) in enumerate(self.aipp.items()):
+            prepared = prepare(inputs[name]).astype(np.float16)
+            known[name] = prepared.astype(np.float32)
+            if dump is not None:
+                self._write(dump, f"Aipp.aipp{index}.0.5.{STAMP - 9 + index}", [prepared])
         inside = {name: last for last, names in self.groups.items() for name in names}
         for index, node in enumerate(self.model.graph.node):
             made = self._computed(node, known)
@@ -108,9 +114,11 @@ class Device:
         return run_session(session, list(node.output), {i.name: known[i.name] for i in part.graph.input})
 
     def _dump(self, folder: Path, index: int, node: onnx.NodeProto, made: list[NDArray[Any]]) -> None:
+        self._write(folder, f"{node.op_type}.{spelled(node.name)}.{index}.5.{STAMP + index}", made)
+
+    def _write(self, folder: Path, name: str, made: list[NDArray[Any]]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{node.op_type}.{spelled(node.name)}.{index}.5.{STAMP + index}"
-        with file.open("wb") as stream:
+        with (folder / name).open("wb") as stream:
             np.savez(stream, *[self.layout(array) for array in made])
 
 
