@@ -5,7 +5,6 @@ Here belong finding a converted dump, and undoing the device's layouts, which a 
 does not say which it is; the shape that the reference has does. Not here: converting (`msaccucmp.py`).
 """
 
-import csv
 import os
 import re
 from collections.abc import Mapping
@@ -66,19 +65,21 @@ class DeviceTensors:
         )
 
 
-def index(folder: Path) -> DeviceTensors:
-    """The converted dumps in a folder; the names in `mapping.csv` are those of files whose own is a hash.
+def index(folder: Path, dumped: Path | None = None) -> DeviceTensors:
+    """The converted dumps in a folder, made of the dump files in `dumped`.
 
-    Raises `BadOutput` for more files than a network makes.
+    Files whose names are too long have hashes for names, which `mapping.csv` of either folder gives back. Raises
+    `BadOutput` for more files than a network makes.
     """
     names = _mapping(folder / _MAPPING)
+    originals = _mapping(dumped / _MAPPING) if dumped else {}
     files: dict[Key, tuple[int, Path]] = {}
     operators: dict[str, tuple[str, int]] = {}
     for count, entry in enumerate(os.scandir(folder)):
         if count > 16 * MAX_FILES:
             raise BadOutput(f"{folder}: more files than any network makes: see what wrote there")
         match = _SUFFIX.fullmatch(names.get(entry.name, entry.name))
-        dump = parse_name(match["dump"]) if match else None
+        dump = parse_name(originals.get(match["dump"], match["dump"])) if match else None
         if match is None or dump is None or not entry.is_file(follow_symlinks=False):
             continue
         key = (spelled(dump.name or dump.op_type), match["kind"], int(match["number"]))
@@ -89,10 +90,11 @@ def index(folder: Path) -> DeviceTensors:
 
 
 def _mapping(path: Path) -> dict[str, str]:
+    """Short name -> full name, by lines `short,full`."""
     if not path.is_file() or path.stat().st_size > _MAX_MAPPING_BYTES:
         return {}
-    text = path.read_text(errors="replace").replace("\0", "")
-    return {line[0].strip(): line[1].strip() for line in csv.reader(text.splitlines()) if len(line) > 1}
+    pairs = (line.partition(",") for line in path.read_text(errors="replace").splitlines())
+    return {short.strip(): full.strip() for short, comma, full in pairs if comma}
 
 
 def aligned(array: "NDArray[Any]", shape: tuple[int, ...]) -> "NDArray[Any] | None":

@@ -70,7 +70,7 @@ def read_dump(site: "Site", dumped: Path, work: Path) -> Dumped:
         problem = msaccucmp.convert(site, tool, folder, converted)
         if problem:
             site.say(problem)
-        tensors = tensors.joined(device_tensors.index(converted))
+        tensors = tensors.joined(device_tensors.index(converted, folder))
     return Dumped(tool, folders, tensors)
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from resources.ascend.cann.causes import cause, overflowed
@@ -143,14 +144,21 @@ def _judged(
         device = load(node.outputs[0])
         if device is None or truth.shape != device.shape:
             continue
-        inputs = {name: array for name in node.inputs if name in known and (array := load(name)) is not None}
-        yield target, judged(device, truth, targets[target], inputs)
+        read = [name for name in node.inputs if name in known]
+        yield target, judged(device, truth, targets[target], partial(_loaded, read, load))
+
+
+def _loaded(names: Iterable[str], load: Load) -> "dict[str, NDArray[Any]]":
+    return {name: array for name in names if (array := load(name)) is not None}
 
 
 def judged(
-    device: "NDArray[Any]", truth: "NDArray[Any]", dtype: str, inputs: "Mapping[str, NDArray[Any]] | None" = None
+    device: "NDArray[Any]", truth: "NDArray[Any]", dtype: str, inputs: "Callable[[], Mapping[str, NDArray[Any]]]" = dict
 ) -> Own:
-    """The own error of one result; integers and truths only follow what they are made of."""
+    """The own error of one result; integers and truths only follow what they are made of.
+
+    `inputs` are asked for where there is a fault to explain.
+    """
     import numpy as np
 
     if truth.dtype.kind != "f":
@@ -159,7 +167,7 @@ def judged(
     x, y = device[finite].astype(np.float64), truth[finite].astype(np.float64)
     error = relative_euclidean_distance(x, y)
     fault = own_fault(device, truth) or bool(overflowed(device, truth, dtype).any())
-    return Own(error, fault, cause(device, truth, dtype, inputs or {}) if fault else "")
+    return Own(error, fault, cause(device, truth, dtype, inputs()) if fault else "")
 
 
 class _Part:

@@ -84,6 +84,15 @@ def test_a_hash_stands_for_a_name_too_long_for_a_file(tmp_path: Path) -> None:
     assert same(_array(index(tmp_path).load(long, "output", 0, (2,))), np.ones(2))
 
 
+def test_a_hash_of_the_devices_own_is_looked_up_in_its_folder(tmp_path: Path) -> None:
+    dumped, converted = tmp_path / "dump", tmp_path / "converted"
+    dumped.mkdir()
+    converted.mkdir()
+    (dumped / "mapping.csv").write_text(f"123456,Conv2D.{'n' * 300}.3.1682067845380164\n" + '"' * 200_000)
+    save(converted, "123456.output.0.npy", np.ones(2))
+    assert same(_array(index(converted, dumped).load("n" * 300, "output", 0, (2,))), np.ones(2))
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
