@@ -1,0 +1,92 @@
+"""The same graph on a machine with NPUs (stand-ins for CANN's programs): what it finds is measured."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from sandbox import Sandbox
+from stand_ins.installing import StandIns
+from stand_ins.sharing import shared, variables
+
+from ascend_assets.codec import read_record
+from ascend_assets.history import latest
+from ascend_assets.records import BenchmarkRecord, DossierRecord, OmRecord, PrecisionRecord, Record
+from ascend_assets.walk import stages
+
+
+@pytest.fixture
+def machine(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIns]:
+    """A machine of the middle release, and the sandbox's model for its cards."""
+    made = shared("8.1")
+    made.mend()
+    programs = f"{made.root / 'usr' / 'local' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    for name, value in {**variables(made), "ASCEND_TOOLCHAIN": "cann", "PATH": programs}.items():
+        monkeypatch.setenv(name, value)
+    definition = sandbox.model / "defs.yaml"
+    definition.write_text(definition.read_text().replace("Ascend310P3", made.soc))
+    sandbox.commit("for this machine's cards")
+    yield made
+    made.mend()
+
+
+def records(sandbox: Sandbox) -> dict[str, Record]:
+    found: dict[str, Record] = {}
+    for stage in stages(sandbox.spec):
+        made = latest(sandbox.instance, stage.asset)
+        if made is not None:
+            found[stage.name] = read_record(sandbox.store.blobs(), made.record)
+    return found
+
+
+def test_a_candidate_is_compiled_compared_and_timed_by_cann(sandbox: Sandbox, machine: StandIns) -> None:
+    result = sandbox.run()
+    assert result.success
+    found = records(sandbox)
+    om, precision, benchmark, dossier = (found[name] for name in ("om", "precision", "benchmark", "dossier"))
+    assert isinstance(om, OmRecord)
+    assert isinstance(precision, PrecisionRecord)
+    assert isinstance(benchmark, BenchmarkRecord)
+    assert isinstance(dossier, DossierRecord)
+    assert om.info.toolchain.name == "cann"
+    assert {om.info.toolchain.origin, precision.origin, benchmark.origin} == {"measured"}
+    assert benchmark.profile.measurement is not None
+    assert len(benchmark.profile.measurement.runs_ms) >= 100
+    about_the_device = {verdict.origin for verdict in dossier.verdicts if verdict.target}
+    assert about_the_device == {"measured"}
+    made = {e.asset_key.path[-1]: e.materialization.metadata for e in result.get_asset_materialization_events()}
+    assert "cann" in str(made["om"]["chosen"].value)
+    assert all(machine.calls(tool) for tool in ("atc", "msprof", "npu-smi"))
+
+
+def test_a_refusal_of_atc_is_the_conversion_gates_verdict(sandbox: Sandbox, machine: StandIns) -> None:
+    machine.break_("atc", "EZ3003")
+    result = sandbox.run()
+    assert not result.success
+    (evaluation,) = [e for e in result.get_asset_check_evaluations() if e.check_name == "conversion_errors"]
+    assert not evaluation.passed
+    assert "EZ3003" in str(evaluation.description)
+    assert "om" not in records(sandbox)
+
+
+def test_a_device_that_is_lost_is_an_accident_and_no_verdict(sandbox: Sandbox, machine: StandIns) -> None:
+    machine.break_("npu-smi", "no_devices")
+    result = sandbox.run()
+    assert not result.success
+    assert "precision" not in records(sandbox)
+    assert not [e for e in result.get_asset_check_evaluations() if not e.passed and e.check_name != "cve_high"]
+
+
+def test_emulated_work_is_done_again_and_never_taken_for_measured(
+    sandbox: Sandbox, machine: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASCEND_TOOLCHAIN", "emulated")
+    assert sandbox.run().success
+    monkeypatch.setenv("ASCEND_TOOLCHAIN", "cann")
+    result = sandbox.run()
+    assert result.success
+    reused = {
+        e.asset_key.path[-1]: e.materialization.metadata["reused"].value
+        for e in result.get_asset_materialization_events()
+    }
+    assert not any(reused[stage] for stage in ("om", "precision", "benchmark", "release"))
+    assert machine.calls("atc")
