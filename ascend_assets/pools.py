@@ -31,10 +31,11 @@ from resources.locks import holder_of, is_alive
 if TYPE_CHECKING:
     from resources.ascend.cann.devices import Device
 
-WAITING_PER_DEVICE = 1
+WAITING_PER_DEVICE = 3
 """Steps of a pool beyond its devices, per device: they wait for a lease, which is handed on within half a second.
 
-Dagster looks whether a slot is free after 1 to 15 seconds, so that without them a device would idle as long.
+Dagster gives a free slot to whoever asked first, even while his run is busy with another step: with a slot per device,
+devices idle for minutes (`benchmarks/fleet.py`).
 """
 CORES_PER_COMPILATION = 4
 """Cores per step that compiles (atc starts eight processes that do) or exports."""

@@ -74,8 +74,8 @@ def test_limits_follow_the_devices_that_may_be_used() -> None:
     assert pools.limits(devices, cores=16) == {
         "atc_node_7_example": 4,
         "export_node_7_example": 4,
-        "npu_ascend310p3_node_7_example": 4,
-        "npu_ascend910_9391_node_7_example": 2,
+        "npu_ascend310p3_node_7_example": 8,
+        "npu_ascend910_9391_node_7_example": 4,
     }
     assert pools.limits([device(0)], cores=1)["atc_node_7_example"] == 1
 
@@ -91,10 +91,10 @@ def test_limits_are_set_one_by_one_and_taken_away_again(instance: dg.DagsterInst
     pools.set_limits(instance, pools.limits([device(0), device(1)], cores=8))
     pools.set_limits(instance, pools.limits([device(0)], cores=8))
     others = {"npu_ascend310p3_other_host": 8, "somebody_elses": 1}
-    ours = {"npu_ascend310p3_node_7_example": 2, "atc_node_7_example": 2, "export_node_7_example": 2}
+    ours = {"npu_ascend310p3_node_7_example": 4, "atc_node_7_example": 2, "export_node_7_example": 2}
     assert limits_of(instance) == {**others, **ours}
     info = instance.event_log_storage.get_concurrency_info("npu_ascend310p3_node_7_example")
-    assert (info.slot_count, info.using_default_limit) == (2, False)
+    assert (info.slot_count, info.using_default_limit) == (4, False)
     pools.set_limits(instance, {})
     assert limits_of(instance) == others
 

@@ -48,18 +48,15 @@ class DeviceLocks:
             yield
 
     @contextmanager
-    def waiting(self, soc_version: str) -> Iterator[None]:
-        """Be one of those who wait for a SoC."""
-        with held(self._of_waiting(soc_version), shared=True, wait=True):
+    def waiting(self, soc_version: str, *, cards: bool) -> Iterator[None]:
+        """Be one of those who wait for a SoC, for a whole card or for one chip."""
+        with held(self._of_waiting(soc_version, cards=cards), shared=True, wait=True):
             yield
 
-    def others_wait(self, soc_version: str) -> bool:
-        """Whether somebody waits for a SoC (or asks the same in this moment)."""
-        try:
-            with held(self._of_waiting(soc_version)):
-                return False
-        except BlockingIOError:
-            return True
+    def others_wait(self, soc_version: str, *, cards: bool | None = None) -> bool:
+        """Whether somebody waits for a SoC (or asks the same just now): for cards, for chips, or for either."""
+        kinds = (True, False) if cards is None else (cards,)
+        return any(self._is_held(self._of_waiting(soc_version, cards=kind)) for kind in kinds)
 
     def holder(self, device: Device) -> Holder | None:
         """Who signed last and did not take it back. A killed holder's name stays: it is a hint and no proof."""
@@ -72,8 +69,16 @@ class DeviceLocks:
     def _of_device(self, device: Device) -> Path:
         return self.folder / f"device-{device.key}.lock"
 
-    def _of_waiting(self, soc_version: str) -> Path:
-        return self.folder / f"waiting-{soc_version}.lock"
+    def _of_waiting(self, soc_version: str, *, cards: bool) -> Path:
+        return self.folder / f"waiting-{soc_version}-{'cards' if cards else 'chips'}.lock"
+
+    @staticmethod
+    def _is_held(path: Path) -> bool:
+        try:
+            with held(path):
+                return False
+        except BlockingIOError:
+            return True
 
 
 def _sign(descriptor: int, doing: str) -> None:

@@ -22,6 +22,10 @@ POLL_SECONDS = 0.25
 """About how often a waiting process looks: a device is idle between two holders for at most one and a half of it."""
 NEWCOMER_SECONDS = 2 * POLL_SECONDS
 """How long a newcomer leaves free devices to those who wait already: longer than any of them sleeps."""
+DOOR_SECONDS = 300.0
+"""How long a benchmark hopes for an idle card before it closes a working one's door and so leaves chips idle."""
+YIELD_SECONDS = 600.0
+"""How long small work leaves idle cards with several chips to benchmarks that wait, and uses those that work anyway."""
 SAY_SECONDS = 30.0
 """How often a waiting process says whom it waits for, and how old its picture of the devices may be."""
 
@@ -77,6 +81,13 @@ def in_order(groups: Sequence[Group], busy: Collection[str], turn: int) -> tuple
     return tuple(sorted([*groups[start:], *groups[:start]], key=rank))
 
 
+def working(groups: Sequence[Group], devices: Sequence[Device], busy: Collection[str]) -> tuple[Group, ...]:
+    """Chips on cards that work already, and on cards with one chip: what small work may use while benchmarks wait."""
+    chips = Counter(device.card for device in devices)
+    works = {device.card for device in devices if device.key in busy}
+    return tuple(group for group in groups if group[0].card in works or chips[group[0].card] == 1)
+
+
 @contextmanager
 def lease(  # noqa: PLR0913 - what is wanted, and how to wait for it
     folder: Path,
@@ -97,13 +108,13 @@ def lease(  # noqa: PLR0913 - what is wanted, and how to wait for it
     the lock files of the machine and must not be on a network file system. Raises `NoDevice` at once where no device of
     that SoC is fit.
     """
-    wish = _Wish(DeviceLocks(made(folder)), soc_version, whole_card, doing, say, look, tuple(devices))
+    wish = Wish(DeviceLocks(made(folder)), soc_version, whole_card, doing, say, look, tuple(devices))
     with wish.fulfilled(wait) as device:
         yield device
 
 
 @dataclass
-class _Wish:
+class Wish:
     """One process's wish for a device, until it is fulfilled.
 
     `card`: the card on which nobody else may begin anything, because we wait for the rest of its chips; `door` lets
@@ -124,53 +135,56 @@ class _Wish:
 
     @contextmanager
     def fulfilled(self, wait: float) -> Iterator[Device]:
-        """A device, and what belongs to it, held. Raises `NoDevice`."""
+        """A device, and what belongs to it, held. Raises `NoDevice` after `wait` seconds."""
         with ExitStack() as stack:
             stack.callback(self._open_door)
-            group = self._awaited(stack, wait)
-            if group[0].card != self.card:
-                self._open_door()
-            yield group[0]
+            yield self._awaited(stack, wait)[0]
 
-    def _awaited(self, stack: ExitStack, wait: float) -> Group:
-        deadline, said = time.monotonic() + wait, -SAY_SECONDS
-        chance = random.Random()  # noqa: S311 - nobody gains by guessing it
-        self._choices()
-        if self.locks.others_wait(self.soc_version):
-            time.sleep(max(min(NEWCOMER_SECONDS, wait), 0.0))
-        with self.locks.waiting(self.soc_version):
-            while True:
-                group = self._tried(stack, chance.randrange(1 << 30))
-                if group is not None:
-                    return group
-                now = time.monotonic()
-                if now >= deadline:
-                    raise NoDevice(f"{self._what()} was not free within {wait:g} s: {self._who()}")
-                if now - said >= SAY_SECONDS:
-                    said = now
-                    self.say(f"waiting for {self._what()}: {self._who()}")
-                time.sleep(min(POLL_SECONDS * chance.uniform(0.5, 1.5), deadline - now))
-                self._look_again()
-
-    def _tried(self, stack: ExitStack, turn: int) -> Group | None:
-        """The first group that could be locked and used, held in `stack`."""
+    def tried(self, stack: ExitStack, turn: int, waited: float) -> Group | None:
+        """The first group that could be locked and used, held in `stack`; at once. `waited`: seconds until now."""
         groups = self._choices().groups
-        busy = {device.key for group in groups for device in group if self.locks.holder(device)}
+        busy = {device.key for device in self.devices if self.locks.holder(device)}
+        if not self.whole_card and waited < YIELD_SECONDS and self.locks.others_wait(self.soc_version, cards=True):
+            groups = working(groups, self.devices, busy)
         self.in_use = ()
         for group in in_order(groups, busy, turn):
             with ExitStack() as attempt, suppress(BlockingIOError):
-                self._lock(group, attempt)
+                self._lock(group, attempt, may_close=waited >= DOOR_SECONDS)
                 if self._usable(group):
+                    # The door opens after the devices are free, and at once where it was another card's.
+                    if group[0].card == self.card:
+                        stack.push(self.door.pop_all())
+                    self._open_door()
                     stack.push(attempt.pop_all())
                     return group
                 if group[0].card == self.card:
                     self._open_door()
         return None
 
-    def _lock(self, group: Group, attempt: ExitStack) -> None:
+    def _awaited(self, stack: ExitStack, wait: float) -> Group:
+        begun, said = time.monotonic(), -SAY_SECONDS
+        chance = random.Random()  # noqa: S311 - nobody gains by guessing it
+        self._choices()
+        if self.locks.others_wait(self.soc_version):
+            time.sleep(max(min(NEWCOMER_SECONDS, wait), 0.0))
+        with self.locks.waiting(self.soc_version, cards=self.whole_card):
+            while True:
+                now = time.monotonic()
+                group = self.tried(stack, chance.randrange(1 << 30), now - begun)
+                if group is not None:
+                    return group
+                if now - begun >= wait:
+                    raise NoDevice(f"{self._what()} was not free within {wait:g} s: {self._who()}")
+                if now - said >= SAY_SECONDS:
+                    said = now
+                    self.say(f"waiting for {self._what()}: {self._who()}")
+                time.sleep(min(POLL_SECONDS * chance.uniform(0.5, 1.5), begun + wait - now))
+                self._look_again()
+
+    def _lock(self, group: Group, attempt: ExitStack, *, may_close: bool) -> None:
         """Hold every device of the group. Raises `BlockingIOError`.
 
-        Of a card with several chips, a process that wants them all closes the door, and then nobody begins to use
+        Of a card with several chips, a process that wants them all may close the door, and then nobody begins to use
         another: so a benchmark gets its card however many small pieces of work come. It holds one door at most and
         waits for nobody who waits, so that there is no deadlock; and keeps it closed to the end of its lease, so that
         all others then have the same chance.
@@ -182,9 +196,9 @@ class _Wish:
                 attempt.enter_context(self.locks.devices(group, self.doing))
             return
         if len(group) > 1 and card != self.card:
-            door = self.door if self.card is None else attempt
-            door.enter_context(self.locks.card(card, shared=False))
-            self.card = card if self.card is None else self.card
+            closes = may_close and self.card is None
+            (self.door if closes else attempt).enter_context(self.locks.card(card, shared=False))
+            self.card = card if closes else self.card
         attempt.enter_context(self.locks.devices(group, self.doing))
 
     def _open_door(self) -> None:

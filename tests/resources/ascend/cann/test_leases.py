@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from races import in_child, race
 
 from resources.ascend.cann import leases, machine_locks
+from resources.ascend.cann.device_locks import DeviceLocks
 from resources.ascend.cann.devices import Device
 from resources.ascend.cann.errors import NoDevice, ToolFailed
-from resources.ascend.cann.leases import choices, in_order, lease
+from resources.ascend.cann.leases import choices, in_order, lease, working
 from resources.ascend.cann.machine_locks import held, machine_folder, made
 from resources.ascend.cann.npu_smi_tables import ProcessRow
 from resources.locks import locked
@@ -188,8 +189,11 @@ def _refused(folder: Path, devices: list[Device]) -> None:
         take(folder, devices, whole=True)
 
 
-def test_a_benchmark_that_waits_for_its_card_is_not_overtaken_by_small_work(tmp_path: Path) -> None:
+def test_a_benchmark_that_waits_for_its_card_is_not_overtaken_by_small_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both chips of a card are hardly ever free at once: whoever wants the card closes the door behind the last."""
+    monkeypatch.setattr(leases, "DOOR_SECONDS", 0)
     duo, lone = [device(0), device(0, 1)], device(1)
     holder = Killed(tmp_path, [device(0)])
     with ThreadPoolExecutor() as pool:
@@ -199,13 +203,42 @@ def test_a_benchmark_that_waits_for_its_card_is_not_overtaken_by_small_work(tmp_
             take(tmp_path, [device(0, 1)])
         with pytest.raises(NoDevice):
             take(tmp_path, duo)
-        assert take(tmp_path, [*duo, lone]) == lone
+        assert take(tmp_path, [*duo, lone], wait=5) == lone
         holder.kill()
         assert benchmark.result() == device(0)
     assert take(tmp_path, [device(0, 1)]) == device(0, 1)
 
 
-def test_a_benchmark_takes_another_card_if_that_is_free_first(tmp_path: Path) -> None:
+def test_a_benchmark_hopes_for_an_idle_card_before_it_leaves_chips_idle(tmp_path: Path) -> None:
+    duo, other = [device(0), device(0, 1)], [device(1), device(1, 1)]
+    holders = [Killed(tmp_path, [duo[0]]), Killed(tmp_path, other, whole=True)]
+    with ThreadPoolExecutor() as pool:
+        benchmark = pool.submit(take, tmp_path, [*duo, *other], whole=True, wait=20)
+        time.sleep(0.5)
+        assert take(tmp_path, [*duo, *other], wait=5) == duo[1]  # small work goes on beside small work
+        holders[1].kill()
+        assert benchmark.result() == other[0]
+    holders[0].kill()
+
+
+def test_small_work_leaves_idle_cards_to_benchmarks_that_wait() -> None:
+    duo, other, single = [device(0), device(0, 1)], [device(1), device(1, 1)], [device(2)]
+    devices = [*duo, *other, *single]
+    groups = choices(devices, soc_version=SOC, whole_card=False).groups
+    assert working(groups, devices, {duo[0].key}) == ((duo[0],), (duo[1],), (single[0],))
+
+
+def test_small_work_leaves_them_for_a_while_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duo = [device(0), device(0, 1)]
+    with DeviceLocks(tmp_path).waiting(SOC, cards=True):
+        with pytest.raises(NoDevice):
+            take(tmp_path, duo)
+        monkeypatch.setattr(leases, "YIELD_SECONDS", 0.5)
+        assert take(tmp_path, duo, wait=10) in duo
+
+
+def test_a_benchmark_takes_another_card_if_that_is_free_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "DOOR_SECONDS", 0)
     cards = [device(0), device(0, 1), device(1), device(1, 1)]
     holders = {npu: Killed(tmp_path, [device(npu)]) for npu in (0, 1)}
     with ThreadPoolExecutor() as pool:
