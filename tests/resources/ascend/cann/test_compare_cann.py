@@ -136,6 +136,30 @@ def test_the_culprit_is_named_and_not_its_victims(bench: Bench) -> None:
     assert [dict(options.fusion_switches) for options in bench.compiled] == [{"ALL": "off"}]
 
 
+WIDE = parse(
+    """agraph (float[4, 16] x) => (float[4, 16] y) {
+        a = MatMul(x, w)
+        b = Tanh(a)
+        c = MatMul(x, w)
+        d = Sigmoid(c)
+        e = Mul(b, d)
+        y = Add(e, x)
+    }""",
+    {"w": floats((16, 16), scale=0.3, seed=4)},
+)
+
+
+@pytest.mark.parametrize("convertible", [True, False])
+@pytest.mark.parametrize("node", ["a", "b", "c", "d", "e", "y"])
+def test_whichever_operator_is_broken_is_the_culprit(bench: Bench, node: str, *, convertible: bool) -> None:
+    if not convertible:
+        bench.broken["convert"] = Completed(("python3", "msaccucmp.py", "convert"), 4, "", "[ERROR] cannot", 0.1)
+    bench.unfused = device = Device(WIDE, faults={node: lambda a: a[::-1].copy()})
+    found = bench.compare(device, {"x": floats((4, 16))})
+    assert found.first_bad_layer is not None
+    assert found.first_bad_layer.node == node
+
+
 def test_an_overflow_is_counted_and_explained(bench: Bench) -> None:
     model = parse("agraph (float[1, 4] x) => (float[1, 4] y) { a = Mul(x, x) b = Sqrt(a) y = Tanh(b) }")
     bench.unfused = Device(model)
