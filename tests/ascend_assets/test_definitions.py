@@ -9,7 +9,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from tiny import DEFS_YAML, write_tiny
 
-from ascend_assets import checks, definitions, deployments, freshness, models, operator_jobs
+from ascend_assets import checks, definitions, deployments, freshness, models, operator_jobs, pools
 from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.operations import standing
@@ -45,6 +45,8 @@ def _asset(node: Any) -> dict[str, Any]:
         "kinds": sorted(node.kinds),
         "owners": sorted(node.owners),
         "description": node.description,
+        # Without the host that the graph was built on.
+        "pools": sorted(pool.removesuffix(f"_{pools.host()}") for pool in node.pools or ()),
     }
 
 
