@@ -73,6 +73,8 @@ class OmSample:
     encrypted: bool = False
     inout_info: bool = True
     graph: bool = True
+    operators: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Further operators, each with the ONNX nodes that it was made of."""
 
 
 def write_om(
@@ -89,6 +91,7 @@ def write_om(
     old: bool = False,
     sub_models: int = 1,
     dynamic: bool = False,
+    operators: Sequence[tuple[str, tuple[str, ...]]] = (),
 ) -> Path:
     """Write a whole `.om`. `command_line` is stored as given: atc's argv joined by blanks, beginning with `atc`."""
     sample = OmSample(
@@ -103,6 +106,7 @@ def write_om(
         old=old,
         sub_models=sub_models,
         dynamic=dynamic,
+        operators=tuple(operators),
     )
     path.write_bytes(om_bytes(sample))
     return path
@@ -199,6 +203,9 @@ def graph(sample: OmSample) -> bytes:
         data = text(1, tensor.name) + text(2, "Data") + chunk(10, attribute("index", place))
         out += chunk(6, data + chunk(33, described) + chunk(34, described))
     out += chunk(6, text(1, "Conv_0") + text(2, "Conv2D"))
+    for operator, made_of in sample.operators:
+        told = chunk(10, attribute("_datadump_original_op_names", made_of))
+        out += chunk(6, text(1, operator) + text(2, "Conv2D") + told)
     last = text(1, "Node_Output") + text(2, "NetOutput")
     for place, tensor in enumerate(sample.outputs):
         node = tensor.node or f"Node_{place}"

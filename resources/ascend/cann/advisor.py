@@ -14,14 +14,13 @@ from pathlib import Path
 
 from resources.ascend.cann.site import Site
 from resources.ascend.cann.text import clean
-from resources.process import ProcessError
+from resources.process import ProcessError, ProcessTimeout, ProgramMissing
 
 SECONDS = 300.0
 MAX_ADVICE = 20
 MAX_LENGTH = 400
 
 _RULE = re.compile(r"^[\s+|=─━┼┬┴┌┐└┘├┤-]*$")
-_LOGGED = re.compile(r"^\s*(?:\[?\d{4}-\d\d-\d\d|\[(?:INFO|WARNING|ERROR|DEBUG)\]|\d{1,3}%\|)")
 _HEADINGS = frozenset({"problem", "category", "description", "suggestion", "issue", "no.", "index", "item"})
 _MOSTLY = 2
 """A row of so many headings is the table's head."""
@@ -34,10 +33,12 @@ def advice(site: Site, profile: Path) -> tuple[tuple[str, ...], str]:
             folder = Path(name).resolve()
             argv = ["msprof-analyze", "advisor", "all", "-d", str(profile), "-o", str(folder / "out")]
             done = site.run(argv, cwd=folder, timeout=SECONDS)
+    except ProgramMissing:
+        return (), "no advice: msprof-analyze is not installed (pip install msprof-analyze)"
+    except ProcessTimeout:
+        return (), f"no advice: msprof-analyze did not end within {SECONDS:g} s"
     except ProcessError as error:
-        missing = "cannot be started" in str(error)
-        said = "is not installed (pip install msprof-analyze)" if missing else str(error).splitlines()[0]
-        return (), f"no advice: msprof-analyze {said}"
+        return (), f"no advice: {str(error).splitlines()[0].removesuffix('; it said:')}"
     if done.returncode:
         return (), f"no advice: msprof-analyze ended with exit code {done.returncode}"
     found = sentences(clean(f"{done.stdout}\n{done.stderr}"))
@@ -45,19 +46,25 @@ def advice(site: Site, profile: Path) -> tuple[tuple[str, ...], str]:
 
 
 def sentences(lines: Iterable[str]) -> tuple[str, ...]:
-    """The rows of the advisor's table, cells joined by a colon; a row that goes on has no first cell."""
+    """The rows of the advisor's table, cells joined by a colon; a row that goes on has no first cell.
+
+    The first `MAX_ADVICE` rows, each cut to `MAX_LENGTH` characters.
+    """
     found: list[str] = []
     for line in lines:
-        if "|" not in line or _RULE.match(line) or _LOGGED.match(line):
+        row = line.strip().replace("│", "|")
+        if not row.startswith("|") or _RULE.match(row):
             continue
-        cells = [" ".join(cell.split()) for cell in line.strip().strip("|").split("|")]
+        cells = [" ".join(cell.split()) for cell in row.strip("|").split("|")]
         if sum(cell.lower() in _HEADINGS for cell in cells) >= min(_MOSTLY, len(cells)):
             continue
         text = ": ".join(cell for cell in cells if cell and not cell.isdigit())
         if not text:
             continue
-        if not cells[0] and found:
-            found[-1] = f"{found[-1]} {text}"[:MAX_LENGTH]
-        elif len(found) < MAX_ADVICE:
+        if cells[0] or not found:
+            if len(found) == MAX_ADVICE:
+                break
             found.append(text[:MAX_LENGTH])
+        else:
+            found[-1] = f"{found[-1]} {text}"[:MAX_LENGTH]
     return tuple(found)

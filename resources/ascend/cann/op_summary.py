@@ -19,6 +19,12 @@ UNITS = ("mac", "vec", "scalar", "mte1", "mte2", "mte3", "fixpipe")
 
 MAX_TENSORS = 1024
 MAX_RANK = 16
+MAX_NAME = 2048
+"""Characters of a name; a fused operator's is made of many."""
+MAX_US = 1e10
+"""Almost three hours: a longer time of one task is damage."""
+MAX_CYCLES = 1e18
+MAX_BLOCKS = 65_535
 
 _DIGITS = re.compile(r"-?\d{1,15}")
 
@@ -62,19 +68,19 @@ class OpRecord:
 
 def parse(rows: Iterable[Row]) -> tuple[OpRecord, ...]:
     """Every task that has a name and a time, in the table's order."""
-    found = (_record(row) for row in rows)
+    found = map(_record, rows)
     return tuple(record for record in found if record.name and record.duration_us >= 0)
 
 
 def _record(row: Row) -> OpRecord:
     return OpRecord(
-        name=row.text("Op Name"),
-        op=row.text("OP Type"),
-        task_type=row.text("Task Type"),
+        name=row.text("Op Name")[:MAX_NAME],
+        op=row.text("OP Type")[:MAX_NAME],
+        task_type=row.text("Task Type")[:MAX_NAME],
         start_us=row.number("Task Start Time(us)", "Task Start Time"),
-        duration_us=row.number("Task Duration(us)"),
+        duration_us=_within(row.number("Task Duration(us)"), MAX_US),
         wait_us=row.number("Task Wait Time(us)"),
-        block_dim=row.integer("Block Dim", "Block Num"),
+        block_dim=_blocks(row.integer("Block Dim", "Block Num")),
         input_shapes=shapes(row.text("Input Shapes")),
         input_dtypes=words(row.text("Input Data Types")),
         output_shapes=shapes(row.text("Output Shapes")),
@@ -82,16 +88,25 @@ def _record(row: Row) -> OpRecord:
         cube=_core(row, ("aicore_time(us)", "aic_time(us)"), ("aic_total_cycles", "total_cycles"), ("aic_", "")),
         vector=_core(row, ("aiv_time(us)",), ("aiv_total_cycles",), ("aiv_",)),
         cube_utilisation=row.number("cube_utilization(%)"),
-        fops=row.number("aic_cube_fops", "cube_fops"),
+        fops=_within(row.number("aic_cube_fops", "cube_fops"), MAX_CYCLES),
     )
 
 
 def _core(row: Row, times: tuple[str, ...], cycles: tuple[str, ...], prefixes: tuple[str, ...]) -> Core | None:
-    time_us, total = row.number(*times), row.number(*cycles)
+    time_us, total = _within(row.number(*times), MAX_US), _within(row.number(*cycles), MAX_CYCLES)
     if time_us != time_us and total != total:  # noqa: PLR0124 - NaN: the table has neither
         return None
     ratios = {unit: row.number(*(f"{prefix}{unit}_ratio" for prefix in prefixes)) for unit in UNITS}
     return Core(time_us, total, {unit: share for unit, share in ratios.items() if share >= 0})
+
+
+def _within(value: float, most: float) -> float:
+    """A figure that is not negative and no more than any device can tell; NaN for others."""
+    return value if 0 <= value <= most else float("nan")
+
+
+def _blocks(number: int | None) -> int | None:
+    return number if number is not None and 0 <= number <= MAX_BLOCKS else None
 
 
 def shapes(text: str) -> tuple[Shape, ...]:

@@ -75,7 +75,7 @@ def tasks(rows: Iterable[Row]) -> tuple[TaskTime, ...]:
 
 
 def steps(rows: Iterable[Row]) -> tuple[Step, ...]:
-    """step_trace: iterations that have a number and a time. A model that is only inferred has no others columns."""
+    """step_trace: iterations that have a number and a time. The columns of training (FP Start, BP End) are not read."""
     found = (
         Step(
             number=number,

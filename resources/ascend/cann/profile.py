@@ -1,13 +1,13 @@
 """How fast a compiled model runs, and where its time goes: times without a profiler, operators with one.
 
-Here belongs putting both together into one report. Not here: timing (`benchmark.py`), msprof's tables, or the formulas
-(`utilisation.py`).
+Here belongs putting both together into one report, with all that a reader must know. Not here: timing
+(`benchmark.py`), msprof's tables, operators from tasks (`operator_times.py`), or the formulas (`utilisation.py`).
 """
 
 import math
 import tempfile
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -17,13 +17,14 @@ from resources.ascend.cann.ais_tools import find_tools
 from resources.ascend.cann.benchmark import Timing, percentiles
 from resources.ascend.cann.chip import Chip, chip
 from resources.ascend.cann.devices import Device
-from resources.ascend.cann.errors import BadOutput, ToolFailed
 from resources.ascend.cann.model_inputs import largest
 from resources.ascend.cann.om_file import OmFile
+from resources.ascend.cann.om_origins import origins
 from resources.ascend.cann.op_summary import OpRecord
+from resources.ascend.cann.operator_times import counted, inferences, operators, share, whole
 from resources.ascend.cann.site import Site
 from resources.ascend.options import CompileOptions
-from resources.ascend.toolchain import Bound, Measurement, OpTime, Profile
+from resources.ascend.toolchain import Measurement, OpTime, Profile, ToolchainError
 
 WARMUP, LOOPS = 5, 10
 """Runs under the profiler: the first ones load kernels and are left out."""
@@ -31,191 +32,141 @@ WARMUP, LOOPS = 5, 10
 CLOCK_DIFFERS = 0.05
 """Share by which cycles and times may disagree with the clock before a reader is told."""
 
-_BYTES = {"float16": 2, "bfloat16": 2, "bf16": 2, "float": 4, "float32": 4, "int8": 1, "uint8": 1, "bool": 1}
-_BYTES |= {"int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8, "double": 8, "hf32": 4}
+UNKNOWN = "operators are not known"
+"""How the note begins that says why there are none."""
 
-_PLAIN = 2
-"""The rank of matrices whose product has one reading."""
+
+@dataclass(frozen=True)
+class _Profiled:
+    """What the profiler told. `notes`: why there is less than there could be."""
+
+    records: tuple[OpRecord, ...] = ()
+    ops: tuple[OpTime, ...] = ()
+    advice: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def profile(site: Site, device: Device, om: OmFile, options: CompileOptions, timing: Timing) -> Profile:
     """Operators of the largest gear beside the times that were measured without a profiler.
 
-    What cannot be told stays unknown, with a note: without a profile there are no operators and the utilisation is NaN,
-    which keeps no limit. Raises `NoDevice`, `NotLoadable`, and `ToolFailed` when the model does not run.
+    `timing`: of at least one run. What cannot be told stays unknown, with a note: without a profile there are no
+    operators and the utilisation is NaN, which keeps no limit. The times are not lost for what goes wrong under the
+    profiler.
     """
     cores = chip(site.installation, options.soc_version)
-    records, advice, notes = _profiled(site, device, om, options)
-    ops = operators(records, cores)
-    wall_us = 1000 * sum(timing.runs_ms) / len(timing.runs_ms) if timing.runs_ms else math.nan
-    needed = om.memory_bytes + om.weight_bytes
+    found = _profiled(site, device, om, options, cores)
+    wall_us = 1000 * math.fsum(timing.runs_ms) / len(timing.runs_ms)
+    needed = needed_bytes(om)
     return Profile(
         origin="measured",
         soc_version=options.soc_version,
         batch=timing.batch,
         latency_ms=percentiles(timing.runs_ms),
         throughput=timing.throughput,
-        aicore_utilisation=share(records, wall_us, cores),
+        aicore_utilisation=share(found.records, wall_us, cores),
         memory_bytes=needed,
         memory_available_bytes=device.memory_bytes,
-        bound=whole(ops),
+        bound=whole(found.ops),
         error_band=None,
-        ops=ops,
+        ops=found.ops,
         measurement=Measurement(
             runs_ms=timing.runs_ms,
             warmup=timing.warmup,
             device=str(device),
-            tools=_tools(site, timing),
+            tools=_tools(site, timing, profiled=bool(found.records)),
             energy_j=timing.energy_j,
-            advice=advice,
-            notes=(*timing.notes, *notes, *_remarks(records, cores, needed, device)),
+            advice=found.advice,
+            notes=(
+                *timing.notes,
+                *found.notes,
+                *remarks(found.records, found.ops, cores),
+                *_circumstances(needed, device),
+            ),
         ),
     )
 
 
-def operators(records: Sequence[OpRecord], cores: Chip | None = None) -> tuple[OpTime, ...]:
-    """One entry per operator, in the order of the first runs: its mean time in one inference."""
-    runs: dict[tuple[str, str], list[OpRecord]] = defaultdict(list)
-    for record in records:
-        runs[record.name, record.op].append(record)
-    inferences = _inferences(len(each) for each in runs.values())
+def needed_bytes(om: OmFile) -> int:
+    """Device memory for weights, activations and workspace; 0 where the file does not tell both."""
+    told = {"memory_size", "weight_size"} <= om.attributes.keys()
+    return om.memory_bytes + om.weight_bytes if told and min(om.memory_bytes, om.weight_bytes) >= 0 else 0
+
+
+def remarks(records: Sequence[OpRecord], ops: Iterable[OpTime], cores: Chip) -> tuple[str, ...]:
+    """What a reader must know before believing what the profile says."""
+    if not records:
+        return ()
     found = []
-    for (name, op), each in runs.items():
-        first = each[0]
-        found.append(
-            OpTime(
-                node=name,
-                op=op,
-                time_us=math.fsum(r.duration_us for r in each) / inferences,
-                bound=_commonest(utilisation.bound(r, cores) for r in each),
-                flops=flops(first),
-                bytes=moved(first),
-                core=first.task_type,
-            )
-        )
-    return tuple(found)
-
-
-def share(records: Sequence[OpRecord], wall_us: float, cores: Chip | None = None) -> float:
-    """AI cores' share of an inference's time without a profiler, `wall_us` microseconds; NaN where nothing is known."""
-    counts = Counter((record.name, record.op) for record in records)
-    return utilisation.window(records, wall_us * _inferences(counts.values()), cores)
-
-
-def counted(records: Iterable[OpRecord], warmup: int, loops: int) -> tuple[OpRecord, ...]:
-    """The runs after the warm-up: of each operator the last `loops` in `warmup + loops` of its executions."""
-    runs: dict[tuple[str, str], list[OpRecord]] = defaultdict(list)
-    for record in records:
-        runs[record.name, record.op].append(record)
-    kept: list[OpRecord] = []
-    for each in runs.values():
-        ordered = each if any(math.isnan(r.start_us) for r in each) else sorted(each, key=lambda r: r.start_us)
-        kept += ordered[len(ordered) * warmup // (warmup + loops) :]
-    return tuple(kept)
-
-
-def whole(ops: Sequence[OpTime]) -> Bound:
-    """What holds the model back: the bound that most of the operators' time is under."""
-    times: dict[Bound, float] = defaultdict(float)
-    for op in ops:
-        times[op.bound] += op.time_us
-    return max(times, key=lambda bound: times[bound], default="overhead")
-
-
-def flops(record: OpRecord) -> int:
-    """Operations of one run; 0 where they cannot be told for certain.
-
-    Counted by the cores where the profile has that, else 2 m n k for a product of two plain matrices, for which
-    k is sqrt(|A| |B| / |C|) whichever is transposed.
-    """
-    if record.fops > 0:
-        return int(record.fops)
-    shapes, made = record.input_shapes, record.output_shapes
-    if "MatMul" not in record.op or len(shapes) < _PLAIN or not made:
-        return 0
-    left, right, out = shapes[0], shapes[1], made[0]
-    if any(len(shape) != _PLAIN or min(shape) <= 0 for shape in (left, right, out)):
-        return 0
-    inner = math.isqrt(math.prod(left) * math.prod(right) // math.prod(out))
-    return 2 * math.prod(out) * inner
-
-
-def moved(record: OpRecord) -> int:
-    """Bytes of inputs and outputs; 0 where a shape or a type is not told."""
-    total = 0
-    for shapes, types in (
-        (record.input_shapes, record.input_dtypes),
-        (record.output_shapes, record.output_dtypes),
-    ):
-        if len(shapes) != len(types) or any(kind not in _BYTES for kind in types):
-            return 0
-        total += sum(max(math.prod(shape), 0) * _BYTES[kind] for shape, kind in zip(shapes, types, strict=True))
-    return total
-
-
-def _profiled(
-    site: Site, device: Device, om: OmFile, options: CompileOptions
-) -> tuple[tuple[OpRecord, ...], tuple[str, ...], tuple[str, ...]]:
-    """Tasks, advice and notes. A profiler that fails costs the operators, not the times."""
-    tool = find_tools(site).require_command()
-
-    def failed(what: str, log: str) -> Exception:
-        return failure(what, log, om=om, options=options, inputs=[port.name for port in om.inputs])
-
-    with tempfile.TemporaryDirectory(prefix="ascend-profile-") as name:
-        folder = Path(name).resolve()
-        (folder / "output").mkdir()
-        request = ais_bench.Request(
-            model=ais_bench.staged(om.path, folder),
-            output=folder / "output",
-            name="run",
-            setting=largest(om, options),
-            device=device.logic,
-            loops=LOOPS,
-            warmup=WARMUP,
-        )
-        try:
-            found = msprof.collect(site, ais_bench.arguments(tool, request), folder, failed=failed)
-            records = counted(op_summary.parse(msprof.rows(found, "op_summary")), WARMUP, LOOPS)
-            steps = prof_tables.steps(msprof.rows(found, "step_trace"))
-        except (ToolFailed, BadOutput) as error:
-            return (), (), (f"operators are not known: {str(error).splitlines()[0]}",)
-        advice, note = advisor.advice(site, found)
-    under = f"under the profiler a run took {median(s.time_us for s in steps) / 1000:.3g} ms" if steps else ""
-    return records, advice, tuple(filter(None, (under, note)))
-
-
-def _inferences(counts: Iterable[int]) -> int:
-    """How often the model ran: operators run once an inference, those in a loop more often, so the commonest count."""
-    found = Counter(counts)
-    return max(found, key=lambda count: (found[count], -count), default=1)
-
-
-def _commonest(bounds: Iterable[Bound]) -> Bound:
-    found = Counter(bounds)
-    return max(found, key=lambda bound: found[bound])
-
-
-def _tools(site: Site, timing: Timing) -> tuple[str, ...]:
-    found = site.installation
-    told = {"msprof of CANN": found.version, "driver": found.driver, "firmware": found.firmware}
-    return (timing.tool, *(f"{name} {version}" for name, version in told.items() if version))
-
-
-def _remarks(records: Sequence[OpRecord], cores: Chip, needed: int, device: Device) -> tuple[str, ...]:
-    """What a reader must know before believing a figure."""
-    found = []
-    if cores.scales:
+    if not any(record.cube or record.vector for record in records):
+        found.append("the profile has no columns of cores: what holds an operator back is not known")
+    elif cores.scales:
         found.append("this card changes its clock: core times, and the utilisation from them, are a reference only")
     clocks = [mhz for r in records if not math.isnan(mhz := utilisation.clock_mhz(r, cores.cores))]
     if clocks and abs(median(clocks) / cores.clock_mhz - 1) > CLOCK_DIFFERS:
+        asked = "" if cores.scales else ": was the card throttled?"
+        found.append(f"the cores ran at {median(clocks):.0f} MHz, not at {cores.clock_mhz:.0f}{asked}")
+    elsewhere = [op for op in ops if op.core.upper() in utilisation.AI_CPU]
+    if elsewhere:
+        spent = math.fsum(op.time_us for op in elsewhere)
         found.append(
-            f"the cores ran at {median(clocks):.0f} MHz, not at {cores.clock_mhz:.0f}: was the card throttled?"
+            f"on the AI CPU, not on AI cores: {len(elsewhere)} of the operators, {spent / 1000:.4g} ms of each run, "
+            f"first {elsewhere[0].node} ({elsewhere[0].op})"
         )
-    if records and not any(r.cube or r.vector for r in records):
-        found.append("the profile has no core columns: msprof was run at another level")
+    if (ran := inferences(records)) != LOOPS:
+        found.append(f"the profile holds {ran} counted runs where {LOOPS} were asked for: it may be incomplete")
+    return tuple(found)
+
+
+def _profiled(site: Site, device: Device, om: OmFile, options: CompileOptions, cores: Chip) -> _Profiled:
+    """Run under the profiler. One that fails costs the operators, not the times."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="ascend-profile-") as name:
+            found = _collected(site, device, om, options, Path(name).resolve())
+            records = counted(op_summary.parse(msprof.rows(found, "op_summary")), WARMUP, LOOPS)
+            ops = operators(records, cores, origins(om))
+            steps = prof_tables.steps(msprof.rows(found, "step_trace"))
+            if not records:
+                return _Profiled(notes=(f"{UNKNOWN}: op_summary lists none",))
+            advice, note = advisor.advice(site, found)
+    except ToolchainError as error:
+        why = str(error).splitlines()[0].removesuffix("; it said:")
+        return _Profiled(notes=(f"{UNKNOWN}: {why}",))
+    under = f"under the profiler a run took {median(s.time_us for s in steps) / 1000:.4g} ms" if steps else ""
+    return _Profiled(records, ops, advice, tuple(filter(None, (under, note))))
+
+
+def _collected(site: Site, device: Device, om: OmFile, options: CompileOptions, folder: Path) -> Path:
+    """The profile of the largest gear, in the private folder."""
+    tool = find_tools(site).require_command()
+
+    def failed(what: str, log: str) -> ToolchainError:
+        nameless = replace(om, path=Path("the model"))
+        return failure(what, log, om=nameless, options=options, inputs=[port.name for port in om.inputs])
+
+    (folder / "output").mkdir()
+    request = ais_bench.Request(
+        model=ais_bench.staged(om.path, folder),
+        output=folder / "output",
+        name="run",
+        setting=largest(om, options),
+        device=device.logic,
+        loops=LOOPS,
+        warmup=WARMUP,
+    )
+    return msprof.collect(site, ais_bench.arguments(tool, request), folder, failed=failed)
+
+
+def _tools(site: Site, timing: Timing, *, profiled: bool) -> tuple[str, ...]:
+    found = site.installation
+    told = {"msprof of CANN" if profiled else "CANN": found.version, "driver": found.driver, "firmware": found.firmware}
+    return (timing.tool, *(f"{name} {version}" for name, version in told.items() if version))
+
+
+def _circumstances(needed: int, device: Device) -> tuple[str, ...]:
+    """What a reader must know about the model and the device."""
+    found = []
     if needed <= 0:
         found.append("the file does not tell how much memory it needs")
     if device.processes:
-        found.append(f"other processes used the card: {len(device.processes)}")
+        found.append(f"other processes were on the device before the run: {len(device.processes)}")
     return tuple(found)

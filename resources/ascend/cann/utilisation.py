@@ -12,8 +12,8 @@ from resources.ascend.cann.chip import Chip
 from resources.ascend.cann.op_summary import Core, OpRecord
 from resources.ascend.toolchain import Bound
 
-HOST_TASKS: Final = frozenset({"AI_CPU", "AICPU"})
-"""Task types that no AI core computes."""
+AI_CPU: Final = frozenset({"AI_CPU", "AICPU"})
+"""Task types that the chip's own CPU computes, and no AI core."""
 
 BUSY: Final = 0.5
 """A unit that works for less than half of a task's time does not hold it back; the way to it does."""
@@ -45,11 +45,11 @@ def memory_bound(mte2: float, mac: float, vec: float) -> float:
 
 
 def core_time_us(record: OpRecord, chip: Chip | None = None) -> float:
-    """Microseconds in which a task kept AI cores busy: the longer of its two kinds of core; 0 for a task on the host.
+    """Microseconds in which a task kept AI cores busy: the longer of its two kinds of core; 0 on the AI CPU.
 
     From the table where it has them, else from cycles, clock and cores of `chip`. NaN where neither tells.
     """
-    if record.task_type.upper() in HOST_TASKS:
+    if record.task_type.upper() in AI_CPU:
         return 0.0
     kinds = ((record.cube, chip.cores if chip else 0), (record.vector, chip.vector_cores if chip else 0))
     times = [_core_time(core, count, record, chip) for core, count in kinds if core is not None]
@@ -87,11 +87,11 @@ def bound(record: OpRecord, chip: Chip | None = None) -> Bound:
     """What holds an operator back.
 
     The unit that is busy at least half of the time: the cube (`mac`), the vector unit, or reading and writing memory
-    (`mte2`, `mte3`); of several the busiest. A task on the host, one whose cores wait for most of its time, and one of
-    which nothing is known are overhead.
+    (`mte1`, `mte2`, `mte3`); of several the busiest. A task on the AI CPU, one whose cores wait for most of its time,
+    and one of which nothing is known are overhead.
     """
     on_cores = core_time_us(record, chip)
-    if record.task_type.upper() in HOST_TASKS or math.isnan(on_cores) or on_cores < BUSY * record.duration_us:
+    if record.task_type.upper() in AI_CPU or math.isnan(on_cores) or on_cores < BUSY * record.duration_us:
         return "overhead"
     shares = {
         "cube": _share(record, "mac"),
