@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ascend_assets.environments import in_force
 from ascend_assets.gates.case import Case, Policy
 from ascend_assets.gates.verdict import Verdict, weakest
-from ascend_assets.gates.wording import counted, listing
+from ascend_assets.gates.wording import clipped, counted, listing
 from ascend_assets.records import BenchmarkRecord
 from resources.ascend.toolchain import Profile
 
@@ -24,6 +24,8 @@ CRITERIA_NAMES: tuple[str, ...] = (
 """The criteria of this gate, in the order in which they are shown."""
 
 MIB = 1024 * 1024
+_DEVICE = 80
+"""Characters of a device's name."""
 
 
 def judge(
@@ -49,7 +51,10 @@ def judge(
 def _latency(case: Case, profile: Profile) -> Verdict:
     latency = profile.latency_ms
     why = f"P50 {_ms(latency.p50)}, P90 {_ms(latency.p90)}, P99 {_ms(latency.p99)} for a batch of {profile.batch}"
-    why += f", bound by {profile.bound}"
+    why += _bound(profile)
+    taken = profile.measurement
+    if taken is not None:
+        why += f"; {counted(len(taken.runs_ms), 'run')} after {taken.warmup} on {clipped(taken.device, _DEVICE)}"
     band = profile.error_band
     if band is not None:
         low, high = _ms(latency.p99 * band.low), _ms(latency.p99 * band.high)
@@ -63,14 +68,17 @@ def _throughput(case: Case, profile: Profile) -> Verdict:
 
 
 def _utilisation(case: Case, profile: Profile) -> Verdict:
+    if profile.measurement is not None and math.isnan(profile.aicore_utilisation):
+        notes = listing(profile.measurement.notes) or "the profiler does not tell"
+        return case.not_judged("aicore_utilisation", f"how much of the time AI cores compute is not known: {notes}")
     value = _within(profile.aicore_utilisation, 0, 1)
-    return case.judge(
-        "aicore_utilisation", value, f"AI cores compute {value:.1%} of the time; bound by {profile.bound}"
-    )
+    return case.judge("aicore_utilisation", value, f"AI cores compute {value:.1%} of the time{_bound(profile, '; ')}")
 
 
 def _memory(case: Case, profile: Profile) -> Verdict:
     available = profile.memory_available_bytes
+    if profile.memory_bytes <= 0:
+        return case.not_judged("memory_fit", "how much memory the model needs is not known")
     needed = f"{profile.memory_bytes / MIB:,.1f} MiB needed"
     if available <= 0:
         return case.not_judged("memory_fit", f"{needed}, but the memory of {profile.soc_version} is not known")
@@ -104,6 +112,12 @@ def _incomparable(now: Profile, before: Profile | None) -> str:
     if math.isnan(_time(before.latency_ms.p99)):
         return "the release there has no usable latency"
     return ""
+
+
+def _bound(profile: Profile, joined: str = ", ") -> str:
+    """What the model is bound by; nothing where it was measured and no operator is known."""
+    known = profile.ops or profile.measurement is None
+    return f"{joined}bound by {profile.bound}" if known else ""
 
 
 def _time(value: float) -> float:

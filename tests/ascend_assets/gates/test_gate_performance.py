@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ascend_assets.gates import performance as gate
 from ascend_assets.gates.verdict import Verdict
-from resources.ascend.toolchain import Latency, Origin, Profile
+from resources.ascend.toolchain import Latency, Measurement, OpTime, Origin, Profile
 
 OM = chain(spec())[3]["Ascend310P3"][0]
 
@@ -44,6 +44,57 @@ def test_the_sentence_has_all_percentiles_and_the_error_of_the_estimate() -> Non
 
 def test_a_measurement_is_called_no_estimate() -> None:
     assert "estimate" not in judge(profile("measured", error_band=None))["latency_p99_ms"].why
+
+
+def measured(**fields: Any) -> Profile:
+    taken = Measurement(
+        runs_ms=(1.0,) * 100,
+        warmup=10,
+        device="NPU 3 chip 0 (Ascend310P3)",
+        notes=("operators are not known: msprof did not end within 1800 s", "no advice"),
+    )
+    return profile("measured", **{"error_band": None, "measurement": taken, **fields})
+
+
+def test_a_measurement_says_how_it_was_taken() -> None:
+    why = judge(measured())["latency_p99_ms"].why
+    assert why == "P50 1 ms, P90 1.1 ms, P99 1.2 ms for a batch of 8; 100 runs after 10 on NPU 3 chip 0 (Ascend310P3)"
+
+
+def test_what_bounds_a_model_is_said_only_of_known_operators() -> None:
+    conv = OpTime(node="conv", op="Conv2D", time_us=1.0, bound="cube", flops=0, bytes=0, core="AI_CORE")
+    verdicts = judge(measured(ops=(conv,)))
+    assert ", bound by cube; 100 runs" in verdicts["latency_p99_ms"].why
+    assert verdicts["aicore_utilisation"].why == "AI cores compute 80.0% of the time; bound by cube"
+    assert "bound by" not in judge(measured())["aicore_utilisation"].why
+
+
+def test_a_utilisation_that_was_not_measured_is_not_judged_and_says_why() -> None:
+    found = judge(measured(aicore_utilisation=math.nan))["aicore_utilisation"]
+    assert not found.judged
+    assert not found.passed
+    assert found.value is None
+    assert "operators are not known: msprof did not end within 1800 s" in found.why
+
+
+@pytest.mark.parametrize("nonsense", [-0.1, 1.1, math.inf])
+def test_a_measured_utilisation_that_is_no_share_is_refused(nonsense: float) -> None:
+    found = judge(measured(aicore_utilisation=nonsense))["aicore_utilisation"]
+    assert found.judged
+    assert found.admits == ()
+
+
+def test_notes_of_any_length_leave_a_sentence() -> None:
+    taken = Measurement(runs_ms=(1.0,), warmup=0, device="x" * 9999, notes=("y" * 9999,) * 99)
+    verdicts = judge(measured(measurement=taken, aicore_utilisation=math.nan))
+    assert all(len(verdict.why) < 4000 for verdict in verdicts.values())
+
+
+@pytest.mark.parametrize("needed", [0, -1])
+def test_a_need_of_memory_that_is_not_known_is_not_judged(needed: int) -> None:
+    found = judge(measured(memory_bytes=needed))["memory_fit"]
+    assert not found.judged
+    assert found.why == "how much memory the model needs is not known"
 
 
 def test_latency_keeps_its_limit_or_the_models_own() -> None:
