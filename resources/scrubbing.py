@@ -1,7 +1,7 @@
 """Taking what is private out of text before it leaves a machine.
 
 Here belong what counts as private and its placeholders: host, user and mail names, folders, network addresses, serial
-numbers, bus ids, processes of others, values of the environment. Pure. The same thing has the same placeholder
+numbers, bus ids, processes of others, values of the environment. No effects. The same thing has the same placeholder
 everywhere, so that a reader can still tell one host from another. Not here: what is put into a report.
 """
 
@@ -62,19 +62,8 @@ class Private:
     keep: frozenset[str] = frozenset()
 
 
-def scrubbed(texts: Mapping[str, str], private: Private) -> dict[str, str]:
-    """The same texts with placeholders for what is private, numbered in the order in which they are met."""
-    known = _Known(private)
-    return {known.scrub(name): known.scrub(text) for name, text in texts.items()}
-
-
-def scrubbed_value(value: Any, private: Private) -> Any:  # noqa: ANN401 - JSON
-    """A JSON value with every text in it scrubbed, keys included."""
-    return _walk(value, _Known(private))
-
-
-class _Known:
-    """Placeholders given so far."""
+class Scrubber:
+    """Scrubs one text or value after the other, with the same placeholders throughout, numbered as things are met."""
 
     def __init__(self, private: Private) -> None:
         self._private = private
@@ -82,7 +71,18 @@ class _Known:
         self._counts: dict[str, int] = {}
         self._literals = _literals(private)
 
-    def scrub(self, text: str) -> str:
+    def value(self, value: Any) -> Any:  # noqa: ANN401 - JSON
+        """A JSON value with every text in it scrubbed, keys included."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.text(str(name)): self.value(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item) for item in value]
+        return value
+
+    def text(self, text: str) -> str:
+        """The text with placeholders for what is private."""
         text = _SECRET.sub(lambda m: f"{m[1]}<secret>", text)
         text = _SERIAL.sub(lambda m: f"{m[1]}{self._place('id', m[2].strip())}", text)
         text = _PROCESS.sub(lambda m: self._process(m[0]), text)
@@ -156,13 +156,3 @@ def _is_telling(value: str) -> bool:
 def _pattern(kind: str, text: str) -> re.Pattern[str]:
     bounded = rf"(?<![A-Za-z0-9]){re.escape(text)}(?![A-Za-z0-9])" if kind in {"host", "user"} else re.escape(text)
     return re.compile(bounded, re.IGNORECASE if kind in {"host", "user"} else 0)
-
-
-def _walk(value: Any, known: _Known) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, str):
-        return known.scrub(value)
-    if isinstance(value, Mapping):
-        return {known.scrub(str(name)): _walk(item, known) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_walk(item, known) for item in value]
-    return value

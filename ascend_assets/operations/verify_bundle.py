@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ascend_assets.operations.verify import Verification
 from resources.home import PROJECT, home
-from resources.scrubbing import Private, scrubbed, scrubbed_value
+from resources.scrubbing import Private, Scrubber
 from resources.store.durable import sync_folder, whole_file
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ def contents(found: Verification, runs: Sequence["Recorded"], private: Private) 
         texts |= {f"files/{number:03d}/{file}": text for file, text in run.files}
     kept, left_out = _within(texts)
     report = {**_report(found), "left_out": left_out}
-    clean = json.dumps(scrubbed_value(report, private), indent=1, ensure_ascii=False, allow_nan=False)
-    return {"README.txt": _README, "report.json": clean, **scrubbed(kept, private)}
+    scrubber = Scrubber(private)
+    clean = json.dumps(scrubber.value(report), indent=1, ensure_ascii=False, allow_nan=False)
+    return {"README.txt": _README, "report.json": clean, **scrubber.value(kept)}
 
 
 def _within(texts: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -99,7 +100,8 @@ def _report(found: Verification) -> dict[str, Any]:
 def private_here(found: Verification, environ: Mapping[str, str] = os.environ) -> Private:
     """What is known to be private on this machine. Versions that were found are kept, whatever they look like."""
     folders = (str(Path.home()), str(Path.cwd()), str(PROJECT), str(home().state), environ.get("HOME", ""))
-    keep = {str(value) for value in (*found.installation.values(), *found.socs, environ.get("ASCEND_TOOLCHAIN"))}
+    versions = (found.installation.get(name, "") for name in ("cann", "internal", "inner", "driver", "firmware"))
+    keep = (*versions, *found.socs, environ.get("ASCEND_TOOLCHAIN", ""))
     return Private(
         hosts=tuple(dict.fromkeys((socket.gethostname(), platform.node()))),
         users=tuple(dict.fromkeys(_users(environ))),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.scrubbing import Private, scrubbed, scrubbed_value
+from resources.scrubbing import Private, Scrubber
 
 HERE = Private(
     hosts=("buildbox7.lab.example", "buildbox7"),
@@ -25,7 +25,7 @@ HERE = Private(
 
 
 def clean(text: str) -> str:
-    return scrubbed({"x": text}, HERE)["x"]
+    return Scrubber(HERE).text(text)
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_what_is_not_private_stays(line: str) -> None:
 
 
 def test_the_same_thing_has_the_same_placeholder_everywhere() -> None:
-    left = scrubbed({"a": "10.0.0.1 then 10.0.0.2", "b": "10.0.0.2 and /home/x and /home/y"}, HERE)
+    left = Scrubber(HERE).value({"a": "10.0.0.1 then 10.0.0.2", "b": "10.0.0.2 and /home/x and /home/y"})
     assert left == {"a": "<ipv4-1> then <ipv4-2>", "b": "<ipv4-2> and <home-1> and <home-2>"}
 
 
 def test_json_stays_json_with_its_numbers() -> None:
     value = {"at 10.0.0.1": ["/home/x/y", 3, None, 1.5, True], "n": {"host": "buildbox7"}}
-    left = scrubbed_value(value, HERE)
+    left = Scrubber(HERE).value(value)
     assert left == {"at <ipv4-1>": ["<home-1>/y", 3, None, 1.5, True], "n": {"host": "<host-1>"}}
     json.dumps(left)
 
@@ -124,7 +124,7 @@ NAMES = st.text("abcdefghijklmnopqrstuvwxyzABC0123456789-_", min_size=4, max_siz
 @settings(deadline=None)
 def test_no_known_name_is_left_in_any_text(user: str, host: str, before: str, after: str) -> None:
     private = Private(hosts=(host,), users=(user,), variables={"A_VALUE": f"{user}:{host}"})
-    left = scrubbed({"x": f"{before} {user} {host} {user}:{host} {user}@{host} /home/{user}/x {after}"}, private)["x"]
+    left = Scrubber(private).text(f"{before} {user} {host} {user}:{host} {user}@{host} /home/{user}/x {after}")
     for name in (user, host):
         assert name.lower() not in left.lower().replace(before.lower(), "").replace(after.lower(), "")
 

@@ -163,6 +163,17 @@ def test_a_report_is_scrubbed_in_every_file() -> None:
     for private in ("buildbox7", "10.1.2.3", "liming"):
         assert private not in whole
     assert json.loads(files["report.json"])["steps"][0]["said"] == "failed on <host-1>"
+    assert files["logs/01-compile.txt"] == "at <ipv4-1>"
+    assert "from <ipv4-1>" in files["tools/001-atc.txt"]
+    assert files["files/001/a/op_summary.csv"] == "<host-1>"
+
+
+def test_the_folder_of_somebodys_cann_is_private_and_its_version_is_not() -> None:
+    found = sample(installation={"cann": "8.1.RC1", "internal": "7.7.0.1", "home": "/data/bob/cann"})
+    environ = {"ASCEND_HOME_PATH": "/data/bob/cann", "ASCEND_TOOLCHAIN": "emulated"}
+    files = verify_bundle.contents(found, [], verify_bundle.private_here(found, environ))
+    assert "bob" not in files["report.json"]
+    assert "7.7.0.1" in files["report.json"]
 
 
 def test_the_same_findings_make_the_same_bytes() -> None:

@@ -101,6 +101,8 @@ def understood(values: dict[str, str], tree: Tree) -> Call:
     _required(values, tree)
     _legal(values, tree)
     _exclusions(values)
+    if "insert_op_conf" in values:
+        raise Wrong(Message("E19999", "The stand-in has no image preprocessor: it compiles no AIPP."))
     options: dict[str, Any] = {"soc_version": values["soc_version"]}
     options |= {name: values[name] for name in _SIMPLE if name in values}
     if "input_shape" in values:
