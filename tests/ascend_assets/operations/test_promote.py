@@ -1,11 +1,10 @@
 """promote: a release enters an environment if it meets all that is demanded there, and then exactly once."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from moving import Device, World, report, world
+from moving import World, report, world
 from races import dies_at_call
 
 from ascend_assets.environments import NoSuchEnvironment
@@ -229,10 +228,11 @@ def test_what_does_not_load_stays_out(world: World) -> None:
 
 
 def test_a_machine_that_cannot_load_it_is_told_which_can(world: World) -> None:
-    world.publish(0)
-    world.tools = replace(world.tools, toolchain=Device("other"))  # type: ignore[arg-type]
-    with pytest.raises(NotAdmitted, match="run the command on a machine with the toolchain emulator"):
-        world.promote(0)
+    made = world.publish(0)
+    cann = made.toolchain.model_copy(update={"name": "cann"})
+    world.tools.registry.publish(made.model_copy(update={"version": "1.5.0", "toolchain": cann}))
+    with pytest.raises(NotAdmitted, match="run the command on a machine with the toolchain cann"):
+        world.promote(5)
 
 
 def test_a_release_of_the_first_layout_cannot_be_judged(world: World) -> None:
