@@ -4,6 +4,7 @@ Here belongs choosing them. Numbers are plain entries, so that they are read wit
 person would rather look than read. Not here: the checks' entries (`checks.py`).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,8 +13,12 @@ from dagster import MetadataValue
 from ascend_assets import markdown
 from ascend_assets.assets import dossier
 from ascend_assets.dossier.charts.precision import Size, precision_curve
+from ascend_assets.dossier.charts.runs import NARROW as RUNS_NARROW
+from ascend_assets.dossier.charts.runs import runs_plot
 from ascend_assets.dossier.charts.times import NARROW, heat_map
-from ascend_assets.dossier.summary import image, plots, summary_markdown
+from ascend_assets.dossier.summary import escaped, image, plots, summary_markdown
+from ascend_assets.dossier.text import clean
+from ascend_assets.dossier.views.measured import energy_of_a_run, sentences
 from ascend_assets.records import (
     BenchmarkRecord,
     DeploymentRecord,
@@ -28,12 +33,15 @@ from ascend_assets.records import (
 )
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools
+from resources.ascend.toolchain import Profile
 from resources.home import home
 from resources.registry import audit
 from resources.registry.ledger import Entry, LedgerBroken
 
 Entries = dict[str, Any]
 _SMALL = Size(520, 220, 60)
+_LINE = 200
+_UNKNOWN = "not known"
 
 
 def of_record(spec: ModelSpec, tools: Tools, record: Record, records: Mapping[str, Record]) -> Entries:
@@ -136,12 +144,40 @@ def _benchmark(record: BenchmarkRecord) -> Entries:
         "aicore utilisation": profile.aicore_utilisation,
         "memory bytes": profile.memory_bytes,
         "bound": profile.bound,
+        **_measured(profile),
         "time by operator": MetadataValue.md(image("time by operator type", heat_map(profile.ops, NARROW))),
     }
     if profile.error_band is not None:
         entries["90 % of published figures within"] = (
             f"{profile.error_band.low:.2f} to {profile.error_band.high:.2f} of the estimate"
         )
+    return entries
+
+
+def _measured(profile: Profile) -> Entries:
+    """How a benchmark was taken on a device; nothing of an estimate. What is not known says so, and is no figure."""
+    taken = profile.measurement
+    if taken is None:
+        return {}
+    entries: Entries = {
+        "device": clean(taken.device, _LINE),
+        "measured with": clean(", ".join(taken.tools), _LINE) or _UNKNOWN,
+        "runs": len(taken.runs_ms),
+        "runs that warm up": taken.warmup,
+        "every run": MetadataValue.md(image("every run", runs_plot(taken.runs_ms, profile.latency_ms, RUNS_NARROW))),
+    }
+    joules = energy_of_a_run(taken)
+    if math.isfinite(joules):
+        entries["energy of a run J"] = joules
+    if math.isnan(profile.aicore_utilisation):
+        entries["aicore utilisation"] = _UNKNOWN
+    if profile.memory_bytes <= 0:
+        entries["memory bytes"] = _UNKNOWN
+    if not profile.ops:
+        entries["bound"] = _UNKNOWN
+    for name, said in (("notes", taken.notes), ("advice of msprof-analyze", taken.advice)):
+        if said:
+            entries[name] = MetadataValue.md("\n".join(f"- {escaped(line)}" for line in sentences(said)))
     return entries
 
 

@@ -13,6 +13,8 @@ from ascend_assets.dossier.charts import intervals, precision, times
 from ascend_assets.dossier.charts.decimate import faulty
 from ascend_assets.dossier.content import Content, TargetEvidence
 from ascend_assets.dossier.quantities import NOTHING, cosine, error, microseconds, number, scaled, share
+from ascend_assets.dossier.views import measured
+from ascend_assets.dossier.views.measured import Measured
 from ascend_assets.records import PrecisionRecord
 from resources.ascend.toolchain import Comparison, FusionTrial, LayerComparison, Profile
 
@@ -59,13 +61,14 @@ class Precision:
 
 @dataclass(frozen=True)
 class Performance:
-    """One target's time. A row of `operators`: node, op, time, share, bound, work, bytes."""
+    """One target's time. A row of `operators`: node, op, time, share, bound, work, bytes; where measured, the core."""
 
     target: str
     facts: Rows
     heat: Drawing
     operators: Rows
     more_operators: int
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True)
@@ -210,24 +213,10 @@ def _performance(target: str, profile: Profile, fraction: float) -> Performance:
     total = sum(map(times.usable, profile.ops))
     hottest = sorted(profile.ops, key=times.usable, reverse=True)[: max(4, int(TOP * fraction))]
     wide = times.WIDE if fraction == 1 else times.NARROW
-    used = profile.memory_bytes / profile.memory_available_bytes if profile.memory_available_bytes else math.nan
+    taken = profile.measurement
     return Performance(
         target=target,
-        facts=(
-            ("Throughput", f"{number(profile.throughput, 3)} samples/s", f"at batch {profile.batch}"),
-            ("AI core busy", share(profile.aicore_utilisation), f"mostly {profile.bound}-bound"),
-            (
-                "Memory",
-                scaled(profile.memory_bytes, "B", 1024),
-                f"{share(used)} of {scaled(profile.memory_available_bytes, 'B', 1024)}",
-            ),
-            (
-                "Work",
-                scaled(sum(op.flops for op in profile.ops), "FLOP"),
-                f"{scaled(sum(op.bytes for op in profile.ops), 'B', 1024)} moved",
-            ),
-            ("Operators", f"{len(profile.ops):,}", f"{microseconds(total)} in all"),
-        ),
+        facts=measured.facts(profile, taken, total) if taken else _estimated(profile, total),
         heat=Drawing(times.heat_map(profile.ops, wide), times.heat_map(profile.ops, times.NARROW)),
         operators=tuple(
             (
@@ -236,10 +225,30 @@ def _performance(target: str, profile: Profile, fraction: float) -> Performance:
                 microseconds(op.time_us),
                 share(times.usable(op) / total) if total else NOTHING,
                 op.bound,
-                scaled(op.flops, "FLOP"),
-                scaled(op.bytes, "B", 1024),
+                *(measured.work(op) if taken else (scaled(op.flops, "FLOP"), scaled(op.bytes, "B", 1024))),
             )
             for op in hottest
         ),
         more_operators=len(profile.ops) - len(hottest),
+        measured=measured.measured(profile, taken) if taken else None,
+    )
+
+
+def _estimated(profile: Profile, total: float) -> Rows:
+    """Figures of a profile that tells nothing of how it was taken."""
+    used = profile.memory_bytes / profile.memory_available_bytes if profile.memory_available_bytes else math.nan
+    return (
+        ("Throughput", f"{number(profile.throughput, 3)} samples/s", f"at batch {profile.batch}"),
+        ("AI core busy", share(profile.aicore_utilisation), f"mostly {profile.bound}-bound"),
+        (
+            "Memory",
+            scaled(profile.memory_bytes, "B", 1024),
+            f"{share(used)} of {scaled(profile.memory_available_bytes, 'B', 1024)}",
+        ),
+        (
+            "Work",
+            scaled(sum(op.flops for op in profile.ops), "FLOP"),
+            f"{scaled(sum(op.bytes for op in profile.ops), 'B', 1024)} moved",
+        ),
+        ("Operators", f"{len(profile.ops):,}", f"{microseconds(total)} in all"),
     )
