@@ -34,7 +34,7 @@ def advice(site: Site, profile: Path) -> tuple[tuple[str, ...], str]:
             argv = ["msprof-analyze", "advisor", "all", "-d", str(profile), "-o", str(folder / "out")]
             done = site.run(argv, cwd=folder, timeout=SECONDS)
     except ProgramMissing:
-        return (), "no advice: msprof-analyze is not installed (pip install msprof-analyze)"
+        return (), "no advice: msprof-analyze is not on PATH (install it with the python3 that CANN uses)"
     except ProcessTimeout:
         return (), f"no advice: msprof-analyze did not end within {SECONDS:g} s"
     except ProcessError as error:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from resources.ascend.cann.errors import BadOutput
@@ -64,7 +65,7 @@ def read(path: Path) -> Iterator[Row]:
     """The rows of a file, one at a time; bytes that are no UTF-8 are replaced. Raises `BadOutput`."""
     try:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            yield from rows(file, path.name)
+            yield from rows(iter(partial(file.readline, MAX_LINE + 1), ""), path.name)
     except OSError as error:
         raise BadOutput(f"{path}: cannot be read ({error.strerror}): profile again") from error
 

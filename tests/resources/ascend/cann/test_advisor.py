@@ -105,7 +105,7 @@ def test_it_is_asked_about_the_profile(answer: Callable[[str], tuple[tuple[str, 
 @pytest.mark.parametrize(
     ("script", "note"),
     [
-        ("", "no advice: msprof-analyze is not installed (pip install msprof-analyze)"),
+        ("", "no advice: msprof-analyze is not on PATH (install it with the python3 that CANN uses)"),
         ("print('analysis done')", "msprof-analyze's advisor found nothing to say of this profile"),
         ("print('| a | b |'); sys.exit(3)", "no advice: msprof-analyze ended with exit code 3"),
         ("os.kill(os.getpid(), 9)", "no advice: msprof-analyze ended with exit code -9"),

@@ -129,6 +129,24 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         list(csv_table.read(tmp_path / "op_summary_1.csv"))
 
 
+def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "op_summary_1.csv"
+    with path.open("wb") as file:
+        file.truncate(64 * csv_table.MAX_LINE)
+    with pytest.raises(BadOutput, match=f"a line of {csv_table.MAX_LINE + 1:,} characters"):
+        next(csv_table.read(path))
+
+
+@pytest.mark.parametrize("cell", ["-1", "1e308", "4294967296000", "9" * 40])
+def test_times_and_blocks_that_no_device_has_are_unknown(cell: str) -> None:
+    text = f"Op Name,Task Duration(us),Block Dim,aicore_time(us),aic_total_cycles\nconv,1,{cell},{cell},5\n"
+    (conv,) = table(text)
+    assert conv.block_dim is None
+    assert conv.cube is not None
+    assert math.isnan(conv.cube.time_us)
+    assert table(f"Op Name,Task Duration(us)\nconv,{cell}\n") == ()
+
+
 def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
     path = tmp_path / "op_summary_1.csv"
     path.write_bytes(b"Op Name,Task Duration(us)\n\xff\x00conv,1\n")

@@ -142,7 +142,7 @@ def test_how_it_was_measured_is_told(measured: tuple[World, Profile]) -> None:
     assert "driver 24.1.0" in told.tools
     assert told.advice == ()
     scaled = "this card changes its clock: core times, and the utilisation from them, are a reference only"
-    without = "no advice: msprof-analyze is not installed (pip install msprof-analyze)"
+    without = "no advice: msprof-analyze is not on PATH (install it with the python3 that CANN uses)"
     assert told.notes == ("first note", without, *((scaled,) if world.made.soc == "Ascend310P3" else ()))
 
 
