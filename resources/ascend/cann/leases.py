@@ -243,7 +243,10 @@ class Wish:
         if not found.groups:
             there = ", ".join(map(str, self.devices)) or "none"
             why = "; ".join(found.refused) or f"this process may use: {there}"
-            raise NoDevice(f"no {self.soc_version} here can be used: {why}")
+            raise NoDevice(
+                f"no {self.soc_version} here can be used: {why}. Work for it needs a machine that has one; "
+                "ASCEND_TOOLCHAIN=emulated judges every SoC without, for the environments that admit that"
+            )
         return found
 
     def _what(self) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 3600.0
 """How long a verb waits for a device that others use."""
+MAX_DOING = 80
+"""Characters of what a device's lock file says of its holder: a model's name is a file's word."""
 
 
 class WrongOnnx(ToolchainError):
@@ -60,7 +62,7 @@ class Cann:
         """Run one batch on a free device. Raises `NotLoadable`, `NoDevice`, and `ValueError` for a wrong input."""
         held, info = self._opened(om, soc_version)
         checked = inference.checked_inputs(held, info.options, inputs)
-        with self._device(soc_version) as device:
+        with self._device(held, soc_version) as device:
             return inference.infer(self._site, device, held, info.options, checked)
 
     @contextmanager
@@ -68,7 +70,7 @@ class Cann:
         """Load once on a free device, which stays ours while the context is open."""
         held, info = self._opened(om, soc_version)
         with (
-            self._device(soc_version) as device,
+            self._device(held, soc_version) as device,
             inference.open_session(self._site, device, held, info.options) as session,
         ):
             yield session.run
@@ -87,13 +89,13 @@ class Cann:
                 f"{onnx}: not the file that {om} was compiled from (sha256 {info.onnx_sha256}): give that one"
             )
         checked = inference.checked_inputs(held, info.options, inputs)
-        with self._device(soc_version) as device:
+        with self._device(held, soc_version) as device:
             return compare.compare(self._site, device, held, options or info.options, onnx, checked, self._recompiled)
 
     def profile(self, om: Path, soc_version: str) -> Profile:
         """Time the compiled model on a card of its own; the largest gear where there are gears."""
         held, info = self._opened(om, soc_version)
-        with self._device(soc_version, whole_card=True) as device:
+        with self._device(held, soc_version, whole_card=True) as device:
             timing = benchmark.measure(self._site, device, held, info.options)
             return profile.profile(self._site, device, held, info.options, timing)
 
@@ -108,7 +110,7 @@ class Cann:
         return held, om_identity.info(held, self.describe())
 
     @contextmanager
-    def _device(self, soc_version: str, *, whole_card: bool = False) -> Iterator[Device]:
+    def _device(self, om: OmFile, soc_version: str, *, whole_card: bool = False) -> Iterator[Device]:
         with leases.lease(
             self._leases,
             devices.devices(self._site),
@@ -116,6 +118,7 @@ class Cann:
             whole_card=whole_card,
             wait=self._wait,
             say=self._site.say,
+            doing=f"{'times' if whole_card else 'runs'} {om.name}"[:MAX_DOING],
             look=partial(devices.devices, self._site),
         ) as device:
             yield device
