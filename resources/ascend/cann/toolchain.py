@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 3600.0
 """How long a verb waits for a device that others use."""
-MAX_DOING = 80
-"""Characters of what a device's lock file says of its holder: a model's name is a file's word."""
 
 
 class WrongOnnx(ToolchainError):
@@ -118,7 +116,7 @@ class Cann:
             whole_card=whole_card,
             wait=self._wait,
             say=self._site.say,
-            doing=f"{'times' if whole_card else 'runs'} {om.name}"[:MAX_DOING],
+            doing=f"{'times' if whole_card else 'runs'} {om.name}",
             look=partial(devices.devices, self._site),
         ) as device:
             yield device
