@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 from ascend_assets.dossier.charts.svg import Scale, drawing, label, line, nice_ticks, tag, title
 from ascend_assets.dossier.quantities import milliseconds, number, with_unit
@@ -18,6 +19,8 @@ _LABEL = 14.0
 """Pixels that a line of text needs."""
 _OUTLIER = 20.0
 """Slowest over fastest, above which a linear axis would press all other runs flat."""
+_JITTER = 0.15
+"""Share of the median that the axis spans on each side at least: a jitter of 2 % shall not look like a storm."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def _scale(times: Sequence[float], size: Size) -> Scale:
     low, high = min(times), max(times)
     if high / low > _OUTLIER:
         return Scale(low / 1.3, high * 1.3, size.height - _BOTTOM, _TOP, log=True)
-    room = (high - low) * 0.12 or low * 0.05
+    low, high = min(low, median(times) * (1 - _JITTER)), max(high, median(times) * (1 + _JITTER))
+    room = (high - low) * 0.08
     return Scale(max(0.0, low - room), high + room, size.height - _BOTTOM, _TOP)
 
 

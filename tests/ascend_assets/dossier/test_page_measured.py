@@ -152,6 +152,11 @@ def test_every_run_is_a_point_from_left_to_right() -> None:
     assert heights[1] < heights[2] < heights[0]
 
 
+def test_a_small_jitter_looks_small() -> None:
+    heights = [y for _, y in points(runs_plot([1.0, 1.02] * 50, LATENCY))]
+    assert 0 < max(heights) - min(heights) < WIDE.height / 8
+
+
 def test_percentiles_stand_beside_their_lines_and_apart() -> None:
     svg = runs_plot([1.0] * 50 + [1.0001] * 50, Latency(p50=1.0, p90=1.00005, p99=1.0001))
     labels = re.findall(r'<text x="858" y="([-\d.]+)"[^>]*>(P\d\d)', svg)
