@@ -1,7 +1,7 @@
 """Dagster's pools: how many steps of a kind run at once on one host.
 
 Here belong which pool a stage is in, what each pool's limit is, setting limits and taking back what dead runs hold.
-Not here: which device a step gets (`resources/ascend/cann/leases.py`): a pool is a counter and knows no devices.
+Not here: which device a step gets (`resources/ascend/cann/npus/leases.py`): a pool is a counter and knows no devices.
 
 A step has one pool. What needs an NPU is in the pool of its SoC and host; compiling and exporting have a pool each, so
 that their processes leave cores to the programs that feed the NPUs. A pool without a limit costs nothing, and nothing
@@ -29,7 +29,7 @@ from resources.ascend.toolchain import ToolchainError
 from resources.locks import holder_of, is_alive
 
 if TYPE_CHECKING:
-    from resources.ascend.cann.devices import Device
+    from resources.ascend.cann.npus.devices import Device
 
 WAITING_PER_DEVICE = 3
 """Steps of a pool beyond its devices, per device: they wait for a lease, which is handed on within half a second.
@@ -71,7 +71,7 @@ def limits(devices: Sequence["Device"], cores: int) -> dict[str, int]:
 
     A SoC without a fit device has no limit: its step is to fail at once and say why, and not to wait for ever.
     """
-    from resources.ascend.cann.devices import unfit
+    from resources.ascend.cann.npus.devices import unfit
 
     fit = Counter(device.soc_version for device in devices if not unfit(device, for_benchmark=False))
     if not fit:
@@ -105,7 +105,8 @@ def devices_here(say: Callable[[str], None]) -> "tuple[Device, ...]":
     """The NPUs that this process may use; none where the kernel shows none, or CANN or the driver cannot be used."""
     if not choice.npus():
         return ()
-    from resources.ascend.cann import devices, installation
+    from resources.ascend.cann.environment import installation
+    from resources.ascend.cann.npus import devices
     from resources.ascend.cann.site import Site
 
     try:

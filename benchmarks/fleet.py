@@ -3,7 +3,7 @@
     python -m benchmarks.fleet [--seed 1] [--candidates 300] [--json]
 
 Simulates one host (six cards with two Ascend310P3 each, four Ascend910B3) and 48 models, from source to release, with
-the real choice of devices (`resources/ascend/cann/leases.py`), the real limits (`ascend_assets/pools.py`) and the
+the real choice of devices (`resources/ascend/cann/npus/leases.py`), the real limits (`ascend_assets/pools.py`) and the
 number of runs of `deploy/cann/dagster.yaml`. Durations are drawn; nothing is measured on a device.
 
 `utilisation`: device time in use / device time, while at least one step waits for a device of that SoC: its inputs are
@@ -23,7 +23,7 @@ import yaml
 from ascend_assets import pools
 from ascend_assets.event_log import CLAIM_SECONDS
 from benchmarks.fleet_engine import Candidate, Host, Policy, Step
-from resources.ascend.cann.devices import Device
+from resources.ascend.cann.npus.devices import Device
 from resources.home import PROJECT
 
 CORES = 96

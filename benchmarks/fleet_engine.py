@@ -1,8 +1,8 @@
 """A host with NPUs, simulated event by event: runs that wait for a compiler, a slot of a pool, a device.
 
 Here belong the clock and what waits for what. Which device is taken, and who may overtake whom, is decided by
-`resources/ascend/cann/leases.py` itself, on locks that are kept in memory; how many steps run at once, by the limits of
-`ascend_assets/pools.py`. Not here: fleets, policies and figures (`fleet.py`).
+`resources/ascend/cann/npus/leases.py` itself, on locks that are kept in memory; how many steps run at once, by the
+limits of `ascend_assets/pools.py`. Not here: fleets, policies and figures (`fleet.py`).
 """
 
 import heapq
@@ -13,9 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from resources.ascend.cann.device_locks import DeviceLocks
-from resources.ascend.cann.devices import Device
-from resources.ascend.cann.leases import DOOR_SECONDS, NEWCOMER_SECONDS, POLL_SECONDS, YIELD_SECONDS, Wish
+from resources.ascend.cann.npus.device_locks import DeviceLocks
+from resources.ascend.cann.npus.devices import Device
+from resources.ascend.cann.npus.leases import DOOR_SECONDS, NEWCOMER_SECONDS, POLL_SECONDS, YIELD_SECONDS, Wish
 from resources.locks import Holder
 
 START_SECONDS = 8.0

@@ -1,6 +1,6 @@
 """`ascend om FILE`: what a real `.om` says about itself, and whether it may run here.
 
-Here belongs laying it out. Not here: reading it (`resources/ascend/cann/om_file.py`), or refusing it
+Here belongs laying it out. Not here: reading it (`resources/ascend/cann/om/om_file.py`), or refusing it
 (`om_identity.py`). Nothing is loaded, and no device is touched.
 """
 
@@ -13,9 +13,9 @@ from ascend_assets.cli import options
 from ascend_assets.cli.console import print_json, say, table
 
 if TYPE_CHECKING:
-    from resources.ascend.cann.installation import Installation
-    from resources.ascend.cann.om_file import OmFile
-    from resources.ascend.cann.om_ports import Port
+    from resources.ascend.cann.environment.installation import Installation
+    from resources.ascend.cann.om.om_file import OmFile
+    from resources.ascend.cann.om.om_ports import Port
 
 _ROWS = 40
 """Partitions, inputs or outputs that a person is shown; --json has all."""
@@ -29,7 +29,7 @@ def om(*, file: Path, as_json: bool) -> None:
 
     Exit code 2: it is damaged, truncated, or no .om of a device; the message says which.
     """
-    from resources.ascend.cann import om_file
+    from resources.ascend.cann.om import om_file
 
     found = om_file.read(file)
     here = _installed()
@@ -40,8 +40,8 @@ def om(*, file: Path, as_json: bool) -> None:
 
 
 def _installed() -> "Installation | None":
+    from resources.ascend.cann.environment.installation import find
     from resources.ascend.cann.errors import NoInstallation
-    from resources.ascend.cann.installation import find
 
     try:
         return find()
@@ -51,7 +51,8 @@ def _installed() -> "Installation | None":
 
 def _fits(found: "OmFile", here: "Installation | None") -> tuple[bool | None, str]:
     """Whether its CANN fits the installed one, and a sentence. None: nobody can say."""
-    from resources.ascend.cann import om_identity, releases
+    from resources.ascend.cann.environment import releases
+    from resources.ascend.cann.om import om_identity
 
     if here is None:
         return None, "there is no CANN on this machine to compare it with"
@@ -70,7 +71,7 @@ def _fits(found: "OmFile", here: "Installation | None") -> tuple[bool | None, st
 
 def _made_from(found: "OmFile") -> tuple[str, str]:
     """Sha256 of the ONNX model, empty for a file that was not compiled by this toolchain; and the command."""
-    from resources.ascend.cann.om_identity import parsed
+    from resources.ascend.cann.om.om_identity import parsed
 
     return parsed(found).onnx_sha256, found.command_line
 
@@ -148,6 +149,6 @@ def _rest(count: int) -> None:
 
 
 def _release(found: "OmFile") -> str:
-    from resources.ascend.cann import releases
+    from resources.ascend.cann.environment import releases
 
     return releases.release(found.atc_version)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from ascend_assets.operations import doctor_cann_python, doctor_npu
 from ascend_assets.operations.finding import Finding
-from resources.ascend.cann import installed_files as files
+from resources.ascend.cann.environment import installed_files as files
+from resources.ascend.cann.environment.installation import Installation, find, find_all
+from resources.ascend.cann.environment.symptoms import explain
 from resources.ascend.cann.errors import NoInstallation
-from resources.ascend.cann.installation import Installation, find, find_all
 from resources.ascend.cann.site import Site
-from resources.ascend.cann.symptoms import explain
 from resources.output import last_lines
 from resources.process import ProcessError
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ascend_assets.operations.finding import Finding
-from resources.ascend.cann import ais_tools, child_environment, msaccucmp
+from resources.ascend.cann.environment import child_environment
+from resources.ascend.cann.environment.versions import Version
 from resources.ascend.cann.errors import ToolFailed
+from resources.ascend.cann.precision import msaccucmp
+from resources.ascend.cann.running import ais_tools
 from resources.ascend.cann.site import Site
-from resources.ascend.cann.versions import Version
 from resources.process import ProcessError
 
 MODULES = {

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ascend_assets.operations.finding import Finding
-from resources.ascend.cann import child_environment, devices
-from resources.ascend.cann import installed_files as files
+from resources.ascend.cann.environment import child_environment
+from resources.ascend.cann.environment import installed_files as files
+from resources.ascend.cann.environment.installation import Installation
+from resources.ascend.cann.environment.symptoms import explain
 from resources.ascend.cann.errors import NoDevice
-from resources.ascend.cann.installation import Installation
+from resources.ascend.cann.npus import devices
 from resources.ascend.cann.site import Site
-from resources.ascend.cann.symptoms import explain
 from resources.ascend.toolchain import ToolchainError
 from resources.process import ProcessError
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from ascend_assets.operations import doctor_cann, verify_model
 from ascend_assets.operations.finding import Finding
-from resources.ascend.cann.devices import Device, devices, unfit
-from resources.ascend.cann.machine_locks import machine_folder
+from resources.ascend.cann.npus.devices import Device, devices, unfit
+from resources.ascend.cann.npus.machine_locks import machine_folder
 from resources.ascend.cann.recording import RecordingSite, middle_cut
 from resources.ascend.choice import Chosen, choose
 from resources.ascend.options import CompileOptions
@@ -86,7 +86,7 @@ def opened(say: Say, *, environ: Mapping[str, str] = os.environ, root: Path = Pa
     chosen = choose(environ=environ, root=root)
     if chosen.toolchain.describe().origin == "emulated":
         return Place(chosen, chosen.toolchain, None, environ, root)
-    from resources.ascend.cann.installation import find
+    from resources.ascend.cann.environment.installation import find
     from resources.ascend.cann.toolchain import Cann
 
     site = RecordingSite(find(environ, root), say, root)

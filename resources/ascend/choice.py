@@ -1,7 +1,7 @@
 """Which toolchain works here, and why that one: `ASCEND_TOOLCHAIN` is `auto`, `cann` or `emulated`.
 
 Here belong the decision and its sentence. `auto` takes CANN where both a toolkit with `atc` and an NPU are there, and
-says in every output what it took. Not here: what an installation is (`cann/installation.py`), or what a toolchain does.
+says in every output what it took. Not here: what an installation is (`cann/environment/`), or what a toolchain does.
 """
 
 import os
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from resources.ascend.cann.environment.installation import Installation, find
 from resources.ascend.cann.errors import NoInstallation
-from resources.ascend.cann.installation import Installation, find
 from resources.ascend.toolchain import Toolchain, ToolchainError
 
 Asked = Literal["auto", "cann", "emulated"]
@@ -67,7 +67,7 @@ def choose(asked: str = "", *, environ: Mapping[str, str] | None = None, root: P
     decision = decide(word, found, npus=len(npus(root)))
     if decision.kind == "emulated":
         return _emulated(word, decision.why)
-    from resources.ascend.cann.machine_locks import machine_folder
+    from resources.ascend.cann.npus.machine_locks import machine_folder
     from resources.ascend.cann.site import Site
     from resources.ascend.cann.toolchain import Cann
 

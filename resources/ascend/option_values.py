@@ -1,7 +1,7 @@
 """What ATC's options may be set to: legal words, names that survive ATC's splitting, and small composed values.
 
 Here belong the types that `options.py` is built of, each checked by itself. Not here: which options exclude each other
-(`options.py`), or how a value is written into a file for ATC (`cann/option_files.py`).
+(`options.py`), or how a value is written into a file for ATC (`cann/options/option_files.py`).
 """
 
 import re

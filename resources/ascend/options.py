@@ -2,7 +2,7 @@
 
 Here belongs everything that decides the result of a compilation: the options of both toolchains and their exclusions.
 Not here: legal values of single options (`option_values.py`, `aipp.py`), whether a SoC, a CANN version or a toolchain
-takes them (the toolchain's answer), options of a single run (`cann/flags.py`), or defaults for a model (its
+takes them (the toolchain's answer), options of a single run (`cann/options/flags.py`), or defaults for a model (its
 `defs.yaml`).
 """
 

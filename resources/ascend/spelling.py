@@ -1,7 +1,7 @@
 """How ATC spells options on its command line, all but those that it reads from files.
 
 Here belongs the one direction, from typed options to values of flags. Not here: the other direction
-(`cann/command.py`), or files (`cann/option_files.py`).
+(`cann/options/command.py`), or files (`cann/options/option_files.py`).
 """
 
 from collections.abc import Mapping

@@ -24,7 +24,7 @@ from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
 from ascend_assets.walk import stages
 from resources import home
 from resources.ascend import choice
-from resources.ascend.cann.devices import Device
+from resources.ascend.cann.npus.devices import Device
 from resources.home import PROJECT, prepare
 from resources.locks import holder_of, is_alive, model_lock
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ascend_assets import models
 from ascend_assets.spec import Input, ModelSpec, Target
 from resources.ascend.aipp import StaticAipp
-from resources.ascend.cann.option_files import option_files
+from resources.ascend.cann.options.option_files import option_files
 from resources.ascend.options import CompileOptions
 
 DOCS = Path(__file__).parents[2] / "docs" / "models.md"

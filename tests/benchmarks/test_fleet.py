@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import fleet
 from benchmarks.fleet_engine import Candidate, Host, Policy, Step
-from resources.ascend.cann.devices import Device
+from resources.ascend.cann.npus.devices import Device
 
 SOC = "Ascend310P3"
 

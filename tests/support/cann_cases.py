@@ -12,9 +12,9 @@ from typing import Protocol, TypeVar
 from stand_ins.installing import Release
 from stand_ins.sharing import RELEASES, shared, variables
 
-from resources.ascend.cann.devices import devices, unfit
-from resources.ascend.cann.installation import Installation, find
-from resources.ascend.cann.machine_locks import machine_folder
+from resources.ascend.cann.environment.installation import Installation, find
+from resources.ascend.cann.npus.devices import devices, unfit
+from resources.ascend.cann.npus.machine_locks import machine_folder
 from resources.ascend.cann.site import Site
 from resources.ascend.cann.toolchain import Cann
 from resources.ascend.toolchain import Toolchain

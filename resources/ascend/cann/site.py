@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from resources.ascend.cann import child_environment
-from resources.ascend.cann.installation import Installation
+from resources.ascend.cann.environment import child_environment
+from resources.ascend.cann.environment.installation import Installation
 from resources.process import Completed, Limits, run
 
 LOG_BYTES = 4 * 1024 * 1024

@@ -10,9 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resources.ascend.cann import atc, benchmark, compare, devices, inference, leases, om_file, om_identity, profile
-from resources.ascend.cann.devices import Device
-from resources.ascend.cann.om_file import OmFile
+from resources.ascend.cann.compiling import atc
+from resources.ascend.cann.npus import devices, leases
+from resources.ascend.cann.npus.devices import Device
+from resources.ascend.cann.om import om_file, om_identity
+from resources.ascend.cann.om.om_file import OmFile
+from resources.ascend.cann.precision import compare
+from resources.ascend.cann.profiling import profile
+from resources.ascend.cann.running import benchmark, inference
 from resources.ascend.cann.site import Site
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Comparison, Compiled, OmInfo, Profile, ToolchainError, ToolchainIdentity

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from om_samples import Tensor, write_om
 
-from resources.ascend.cann import installation
+from resources.ascend.cann.environment import installation
+from resources.ascend.cann.environment.installation import Installation
 from resources.ascend.cann.errors import NoInstallation
-from resources.ascend.cann.installation import Installation
 
 Here = Callable[..., tuple[int, str, str]]
 ONNX = "ab" * 32

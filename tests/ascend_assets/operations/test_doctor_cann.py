@@ -13,12 +13,14 @@ from stand_ins.installing import install
 
 from ascend_assets.operations import doctor_cann, doctor_cann_python, doctor_npu
 from ascend_assets.operations.finding import Finding
-from resources.ascend.cann import ais_tools, devices, msaccucmp
-from resources.ascend.cann.ais_tools import AisTools
-from resources.ascend.cann.devices import Device
+from resources.ascend.cann.environment.installation import find
 from resources.ascend.cann.errors import NoDevice, ToolFailed
-from resources.ascend.cann.installation import find
-from resources.ascend.cann.msaccucmp import Tool
+from resources.ascend.cann.npus import devices
+from resources.ascend.cann.npus.devices import Device
+from resources.ascend.cann.precision import msaccucmp
+from resources.ascend.cann.precision.msaccucmp import Tool
+from resources.ascend.cann.running import ais_tools
+from resources.ascend.cann.running.ais_tools import AisTools
 from resources.ascend.cann.site import Site
 
 EVERYTHING = json.dumps({"python": "3.10.14", "numpy": "1.26.4", "missing": []})

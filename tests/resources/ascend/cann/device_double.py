@@ -15,8 +15,8 @@ import onnx
 from compare_samples import absent, row, table
 from numpy.typing import NDArray
 
-from resources.ascend.cann.golden import spelled
-from resources.ascend.cann.installation import Installation
+from resources.ascend.cann.environment.installation import Installation
+from resources.ascend.cann.precision.golden import spelled
 from resources.ascend.metrics import cosine_similarity, relative_euclidean_distance
 from resources.onnx_files.sessions import open_session, run_session, serialized, session_options
 from resources.process import Completed

@@ -16,9 +16,9 @@ from stand_ins.atc_faults import REFUSALS
 from stand_ins.installing import Release, StandIns
 from stand_ins.sharing import shared, variables
 
-from resources.ascend.cann import npu_smi
+from resources.ascend.cann.environment.installation import find
 from resources.ascend.cann.errors import BadOutput, NoDevice, NoInstallation, ToolFailed
-from resources.ascend.cann.installation import find
+from resources.ascend.cann.npus import npu_smi
 from resources.ascend.cann.site import Site
 from resources.ascend.cann.toolchain import Cann
 from resources.ascend.options import CompileOptions
@@ -292,7 +292,9 @@ def test_an_inference_that_hangs_is_stopped(by_command: Bench) -> None:
 
 
 def test_a_session_that_hangs_is_stopped(ready: Bench) -> None:
-    from resources.ascend.cann import devices, inference, om_file, om_identity
+    from resources.ascend.cann.npus import devices
+    from resources.ascend.cann.om import om_file, om_identity
+    from resources.ascend.cann.running import inference
 
     site = Site(find(ready.stand_ins.environ, ready.stand_ins.root), root=ready.stand_ins.root)
     held = om_file.read(ready.om)

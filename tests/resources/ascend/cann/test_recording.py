@@ -7,7 +7,7 @@ import pytest
 from stand_ins.installing import StandIns
 
 from resources.ascend.cann import recording
-from resources.ascend.cann.installation import Installation, find
+from resources.ascend.cann.environment.installation import Installation, find
 from resources.ascend.cann.recording import RecordingSite, middle_cut
 from resources.process import ProcessFailed, ProcessTimeout, ProgramMissing
 

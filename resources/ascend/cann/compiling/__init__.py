@@ -1,0 +1,1 @@
+"""Running `atc`, and reading all that it says."""

@@ -1,0 +1,1 @@
+"""The NPUs of this machine, and who uses which."""

@@ -1,0 +1,1 @@
+"""Every layer on the device against FP32."""

@@ -1,0 +1,1 @@
+"""Where a compiled model's time goes, from msprof."""
