@@ -22,7 +22,7 @@ from resources.ascend.cann.running import ais_bench, session_worker
 from resources.ascend.cann.running.ais_run import Work
 from resources.ascend.cann.running.ais_tools import find_tools
 from resources.ascend.cann.running.conversation import Conversation, Ended, Garbage, NoAnswer, conversation
-from resources.ascend.cann.running.model_inputs import Setting, checked_inputs, setting_of
+from resources.ascend.cann.running.model_inputs import Setting, checked_inputs, plain_dtype, setting_of
 from resources.ascend.cann.site import Site
 from resources.ascend.options import CompileOptions
 from resources.npz import BadNpz, read_array
@@ -254,8 +254,4 @@ def _as_the_model_has_it(om: "OmFile", port: "Port", array: "NDArray[Any]", sett
                 f"output {port.name!r} of {om.path} has shape {array.shape}; {shape} is what the file says"
             )
         array = array.reshape(shape)
-    try:
-        wanted = np.dtype(port.dtype) if port.dtype else array.dtype
-    except TypeError:
-        return array  # a type that numpy does not know, such as bfloat16
-    return array.astype(wanted, copy=False)
+    return array.astype(plain_dtype(port) or array.dtype, copy=False)

@@ -153,7 +153,7 @@ def _plain(om: "OmFile", port: "Port | None", name: str, given: "NDArray[Any]") 
     array = np.asarray(given)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"input {name!r} of {om.path} is {array.dtype}; numbers are wanted")
-    wanted = _dtype(port)
+    wanted = plain_dtype(port)
     if wanted is not None and array.dtype.name != wanted.name:
         raise ValueError(f"input {name!r} of {om.path} is {array.dtype.name}; {wanted.name} is wanted")
     if not array.size:
@@ -161,16 +161,20 @@ def _plain(om: "OmFile", port: "Port | None", name: str, given: "NDArray[Any]") 
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
-def _dtype(port: "Port | None") -> "np.dtype[Any] | None":
-    """The type that the `.om` tells, as numpy knows it; None where it tells none (or one such as bfloat16)."""
+def plain_dtype(port: "Port | None") -> "np.dtype[Any] | None":
+    """The type that the `.om` tells, as numpy has it; None where it tells none, or one such as bfloat16.
+
+    Other libraries may teach numpy that name: it is None all the same, so that what is checked does not depend on them.
+    """
     import numpy as np
 
-    if port is None:
+    if port is None or not port.dtype:
         return None
     try:
-        return np.dtype(port.dtype) if port.dtype else None
+        found = np.dtype(port.dtype)
     except TypeError:
         return None
+    return found if found.isbuiltin == 1 else None
 
 
 def _no_gear(om: "OmFile", known: Sequence[Setting], arrays: "Mapping[str, NDArray[Any]]") -> str:

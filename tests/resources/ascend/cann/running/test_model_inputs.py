@@ -1,5 +1,6 @@
 """What a model takes is decided before a device is touched, and a wrong input is named."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,7 @@ def test_the_options_decide_where_the_file_tells_nothing(static: OmFile) -> None
 
 
 def test_a_type_that_numpy_does_not_know_is_not_checked(static: OmFile) -> None:
+    importlib.import_module("ml_dtypes")  # which teaches numpy the name
     ports = (Port("image", "bfloat16", (1, 2), 4),)
     held = OmFile(static.path, static.name, static.header, static.size, (), inputs=ports)
     assert checked_inputs(held, options(), {"image": image(1, 2, dtype="uint16")})
