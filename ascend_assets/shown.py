@@ -33,6 +33,7 @@ from ascend_assets.records import (
 )
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools
+from resources.ascend import spelling
 from resources.ascend.toolchain import Profile
 from resources.home import home
 from resources.registry import audit
@@ -109,7 +110,7 @@ def _om(record: OmRecord) -> Entries:
         "toolchain": f"{info.toolchain.name} {info.toolchain.version[:12]} (CANN {info.toolchain.cann})",
         "identity": info.identity,
         "warnings": len(record.report.warnings),
-        "atc": " ".join(info.options.argv("model.onnx", "model")),
+        "atc": " ".join(spelling.command(info.options, "model.onnx", "model")),
     }
 
 

@@ -6,7 +6,6 @@ takes them (the toolchain's answer), options of a single run (`cann/options/flag
 `defs.yaml`).
 """
 
-from pathlib import Path
 from typing import Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -27,10 +26,8 @@ from resources.ascend.option_values import (
     PrecisionModeV2,
     without_unset,
 )
-from resources.ascend.spelling import spelt
 
 __all__ = [
-    "FILE_OPTIONS",
     "FIRST_GENERATION",
     "PRECISION_MODES",
     "PRECISION_MODES_V2",
@@ -154,23 +151,3 @@ class CompileOptions(LaterOptions):
     def mixes(self) -> bool:
         """Whether the black, white and grey lists apply."""
         return self.mode.startswith("allow_mix_precision") or self.mode == "mixed_hif8"
-
-    def argv(self, model: Path | str, output: Path | str) -> list[str]:
-        """The equivalent `atc` command, for reading and for rebuilding by hand.
-
-        An option that ATC reads from a file stands as `--keep_dtype=<file>`: its content is in this record.
-        """
-        given = {"framework": "5", "model": str(model), "output": str(output).removesuffix(".om"), **spelt(self)}
-        files = [f"--{flag}=<file>" for flag, name in FILE_OPTIONS.items() if getattr(self, name)]
-        return ["atc", *(f"--{flag}={value}" for flag, value in given.items()), *files]
-
-
-FILE_OPTIONS = {
-    "keep_dtype": "keep_dtype",
-    "modify_mixlist": "modify_mixlist",
-    "op_precision_mode": "op_precision_mode",
-    "customize_dtypes": "customize_dtypes",
-    "insert_op_conf": "aipp",
-    "fusion_switch_file": "fusion_switches",
-}
-"""ATC's flags that name a file -> the option that holds its content."""

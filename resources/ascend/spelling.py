@@ -1,14 +1,23 @@
-"""How ATC spells options on its command line, all but those that it reads from files.
+"""How ATC spells options on its command line.
 
-Here belongs the one direction, from typed options to values of flags. Not here: the other direction
-(`cann/options/command.py`), or files (`cann/options/option_files.py`).
+Here belongs the one direction, from typed options to values of flags, and the whole command for a person to read. Not
+here: the other direction (`cann/options/command.py`), or files (`cann/options/option_files.py`).
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from resources.ascend.options import CompileOptions
+from resources.ascend.options import CompileOptions
+
+FILE_OPTIONS = {
+    "keep_dtype": "keep_dtype",
+    "modify_mixlist": "modify_mixlist",
+    "op_precision_mode": "op_precision_mode",
+    "customize_dtypes": "customize_dtypes",
+    "insert_op_conf": "aipp",
+    "fusion_switch_file": "fusion_switches",
+}
+"""ATC's flags that name a file -> the option that holds its content."""
 
 _BOOLEANS = (
     "enable_small_channel",
@@ -21,7 +30,17 @@ _BOOLEANS = (
 _WORDS = ("op_select_implmode", "buffer_optimize", "core_type", "host_env_os", "host_env_cpu")
 
 
-def spelt(options: "CompileOptions") -> dict[str, str]:
+def command(options: CompileOptions, model: Path | str, output: Path | str) -> list[str]:
+    """The equivalent `atc` command, for reading and for rebuilding by hand.
+
+    An option that ATC reads from a file stands as `--keep_dtype=<file>`: its content is in the options.
+    """
+    given = {"framework": "5", "model": str(model), "output": str(output).removesuffix(".om"), **spelt(options)}
+    files = [f"--{flag}=<file>" for flag, name in FILE_OPTIONS.items() if getattr(options, name)]
+    return ["atc", *(f"--{flag}={value}" for flag, value in given.items()), *files]
+
+
+def spelt(options: CompileOptions) -> dict[str, str]:
     """Flag -> its value, in a fixed order, only where an option is given. Together they tell every option apart."""
     values: dict[str, str] = {
         "soc_version": options.soc_version,
@@ -46,7 +65,7 @@ def spelt(options: "CompileOptions") -> dict[str, str]:
     return {flag: value for flag, value in values.items() if value}
 
 
-def _shapes(options: "CompileOptions") -> str:
+def _shapes(options: CompileOptions) -> str:
     entries = [f"{name}:{','.join(map(str, dims))}" for name, dims in options.input_shape.items()]
     for name, dims in options.input_shape_range.items():
         axes = (str(dim) if isinstance(dim, int) else f"{dim[0]}~{dim[1]}" for dim in dims)

@@ -39,6 +39,27 @@ def whole_file(folder: Path, data: bytes | Path) -> Iterator[tuple[Path, str]]:
         os.close(descriptor)
 
 
+def put_whole(path: Path, data: bytes | Path) -> None:
+    """Write the file whole or not at all, synced to the disk; one that is there is replaced. Raises `OSError`.
+
+    A writer that is killed leaves at most a file in the hidden folder `.partial` beside it, which the next one removes.
+    """
+    partial = path.parent / ".partial"
+    try:
+        with whole_file(partial, data) as (whole, _):
+            whole.replace(path)
+        sync_folder(path.parent)
+    finally:
+        _remove_if_empty(partial)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return  # another writer is at work in it, or it was never made
+
+
 def _create(folder: Path) -> tuple[int, Path]:
     """A new temporary file with its writer's lock on it."""
     while True:

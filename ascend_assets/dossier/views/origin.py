@@ -12,6 +12,7 @@ from ascend_assets.dossier.chain import Link, links
 from ascend_assets.dossier.changes import VerdictChange
 from ascend_assets.dossier.content import Content, TargetEvidence
 from ascend_assets.dossier.views.verdicts import value
+from resources.ascend import spelling
 from resources.ascend.toolchain import Diagnostic
 
 MESSAGES = 40
@@ -111,7 +112,7 @@ def provenance(content: Content) -> Provenance:
 def command(content: Content, key: str) -> str:
     """The `atc` command of one target, and what it takes from files."""
     options = content.options(key)
-    lines = [shlex.join(options.argv("model.onnx", f"{key}.om"))]
+    lines = [shlex.join(spelling.command(options, "model.onnx", f"{key}.om"))]
     if options.keep_dtype:
         lines.append(f"# --keep_dtype=FILE, one node per line: {text.listing(options.keep_dtype, NODES)}")
     if options.modify_mixlist:

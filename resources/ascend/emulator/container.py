@@ -16,14 +16,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from resources.ascend import spelling
 from resources.ascend.emulator.registration import canonical_soc
-from resources.ascend.options import FILE_OPTIONS, CompileOptions
+from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import NotLoadable, OmInfo
 from resources.digests import canonical_json, sha256_bytes
 from resources.onnx_files import DEFAULT, OnnxFileError, Signature
 from resources.onnx_files.wire import scan
 from resources.regular_files import open_regular
-from resources.store.durable import sync_folder, whole_file
+from resources.store.durable import put_whole
 
 MAGIC = b"EMUOM\r\n\x1a"
 """Line ends and an end-of-file byte, so that a transfer as text is noticed."""
@@ -73,24 +74,8 @@ def encode(om: EmulatedOm) -> bytes:
 
 
 def write(path: Path, om: EmulatedOm) -> None:
-    """Write the file whole or not at all, synced to the disk; one that is there is replaced. Raises `OSError`.
-
-    A writer that is killed leaves at most a file in the hidden folder `.partial` beside it, which the next one removes.
-    """
-    partial = path.parent / ".partial"
-    try:
-        with whole_file(partial, encode(om)) as (whole, _):
-            whole.replace(path)
-        sync_folder(path.parent)
-    finally:
-        _remove_if_empty(partial)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return  # another writer is at work in it, or it was never made
+    """Write the file whole or not at all; one that is there is replaced. Raises `OSError`."""
+    put_whole(path, encode(om))
 
 
 def read(path: Path, soc_version: str) -> EmulatedOm:
@@ -111,8 +96,8 @@ def read(path: Path, soc_version: str) -> EmulatedOm:
 def rebuild(om: EmulatedOm, path: Path, soc_version: str) -> str:
     """The command that makes the same model for another SoC, ready for a shell."""
     options = om.info.options.model_copy(update={"soc_version": soc_version})
-    command = shlex.join(options.argv("model.onnx", path))
-    files = [flag for flag, name in FILE_OPTIONS.items() if getattr(options, name)]
+    command = shlex.join(spelling.command(options, "model.onnx", path))
+    files = [flag for flag, name in spelling.FILE_OPTIONS.items() if getattr(options, name)]
     extra = f", with the same {' and '.join(files)}" if files else ""
     return f"{command}{extra} (model.onnx is the file with the sha256 {om.info.onnx_sha256})"
 

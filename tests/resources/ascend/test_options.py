@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from option_samples import plain_options
 from pydantic import ValidationError
 
+from resources.ascend import spelling
 from resources.ascend.later_options import LaterOptions
 from resources.ascend.options import CompileOptions, without_unset
 from resources.digests import canonical_json, sha256_bytes
@@ -263,7 +264,7 @@ def test_the_command_names_every_option() -> None:
         output_type="FP16",
         jit_compile=0,
     )
-    assert given.argv("model.onnx", "m.om") == [
+    assert spelling.command(given, "model.onnx", "m.om") == [
         "atc",
         "--framework=5",
         "--model=model.onnx",

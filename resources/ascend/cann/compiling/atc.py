@@ -39,7 +39,7 @@ from resources.ascend.toolchain import (
 from resources.onnx_files import OnnxFileError
 from resources.output import last_lines
 from resources.process import Completed, ProcessTimeout, ProgramMissing
-from resources.store.durable import sync_folder, whole_file
+from resources.store.durable import put_whole
 
 LOG_CHARACTERS = 256 * 1024
 """What a report keeps of the console: a quarter of it from the start, the rest from the end, where errors stand."""
@@ -252,20 +252,7 @@ def _fusion(site: Site, workspace: Workspace) -> FusionResult | None:
 
 
 def _put(om: Path, output: Path) -> None:
-    """Move the model into place, synced to the disk. What a killed writer leaves is swept away by the next one."""
-    partial = output.parent / ".partial"
     try:
-        with whole_file(partial, om) as (whole, _):
-            whole.replace(output)
-        sync_folder(output.parent)
+        put_whole(output, om)
     except OSError as error:
         raise ToolFailed(f"{output}: cannot be written ({error.strerror}): is the disk full?") from error
-    finally:
-        _remove_if_empty(partial)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return  # another writer is at work in it, or it was never made

@@ -10,13 +10,13 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
+from resources.ascend import spelling
 from resources.ascend.cann.environment import releases
 from resources.ascend.cann.environment.installation import Installation
 from resources.ascend.cann.errors import BadOutput
 from resources.ascend.cann.om.om_file import OmFile
 from resources.ascend.cann.options.command import ParsedCommand, parse_command_line
 from resources.ascend.options import CompileOptions
-from resources.ascend.spelling import spelt
 from resources.ascend.toolchain import NotLoadable, OmInfo, ToolchainIdentity
 from resources.digests import canonical_json, sha256_bytes
 
@@ -63,7 +63,7 @@ def info(om: OmFile, toolchain: ToolchainIdentity) -> OmInfo:
             f"toolchain did not compile it. `ascend om {shlex.quote(str(om.path))}` shows what it says. To use it, "
             f"compile its ONNX model with this toolchain; its own command was: {_same_command(om) or 'not kept'}"
         )
-    options = [f"--{flag}={value}" for flag, value in spelt(said.options).items() if flag != "soc_version"]
+    options = [f"--{flag}={value}" for flag, value in spelling.spelt(said.options).items() if flag != "soc_version"]
     others = [f"--{flag}={value}" for flag, value in sorted(said.unknown.items())]
     soc_version = said.options.soc_version
     compiler = om.atc_version or UNKNOWN
@@ -136,7 +136,7 @@ def rebuild(om: OmFile, soc_version: str) -> str:
         return _same_command(om, soc_version) or f"compile its model for {soc_version}"
     options = said.options.model_copy(update={"soc_version": soc_version})
     others = [f"--{flag}={value}" for flag, value in sorted(said.unknown.items())]
-    command = shlex.join([*options.argv("model.onnx", om.path.name), *others])
+    command = shlex.join([*spelling.command(options, "model.onnx", om.path.name), *others])
     kept = [f"--{flag} (sha256 {digest or UNKNOWN}...)" for flag, digest in sorted(said.files.items())]
     extra = f", with the same {' and '.join(kept)}" if kept else ""
     return f"{command}{extra} (model.onnx is the file with the sha256 {said.onnx_sha256})"

@@ -20,8 +20,8 @@ from resources.ascend.cann.errors import BadOutput
 from resources.ascend.cann.options.flags import RUN_FLAGS, RunOptions
 from resources.ascend.cann.options.objections import objections
 from resources.ascend.cann.options.option_files import OptionFile, digest_in, option_files
-from resources.ascend.options import FILE_OPTIONS, CompileOptions
-from resources.ascend.spelling import spelt
+from resources.ascend.options import CompileOptions
+from resources.ascend.spelling import FILE_OPTIONS, spelt
 
 __all__ = ["ParsedCommand", "arguments", "objections", "option_files", "parse_command_line"]
 

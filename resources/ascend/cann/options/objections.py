@@ -16,8 +16,8 @@ from resources.ascend.aipp import DynamicAipp, StaticAipp
 from resources.ascend.cann.environment.versions import Version
 from resources.ascend.cann.options.flags import FLAGS
 from resources.ascend.families import Family, family
-from resources.ascend.options import FILE_OPTIONS, FIRST_GENERATION, CompileOptions
-from resources.ascend.spelling import spelt
+from resources.ascend.options import FIRST_GENERATION, CompileOptions
+from resources.ascend.spelling import FILE_OPTIONS, spelt
 from resources.ascend.toolchain import Diagnostic
 
 _BF16: tuple[Family, ...] = ("310B", "A2", "A3", "950")

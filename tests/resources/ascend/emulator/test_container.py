@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
+from resources.ascend import spelling
 from resources.ascend.emulator import container
 from resources.ascend.emulator.container import EmulatedOm
 from resources.ascend.options import CompileOptions, MixList
@@ -88,7 +89,7 @@ class TestAnotherSoc:
         container.write(path, sample(precision_mode="allow_mix_precision"))
         command = refusal(path, "Ascend910B3").split("rebuild it: ")[1].split(" (model.onnx")[0]
         expected = sample(soc_version="Ascend910B3", precision_mode="allow_mix_precision").info.options
-        assert shlex.split(command) == expected.argv("model.onnx", path)
+        assert shlex.split(command) == spelling.command(expected, "model.onnx", path)
 
     def test_what_the_command_line_cannot_say_is_said(self, tmp_path: Path) -> None:
         mixed = sample(precision_mode="allow_mix_precision", keep_dtype=("n",), modify_mixlist=MixList())

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from option_samples import plain_options
 
+from resources.ascend import spelling
 from resources.ascend.cann.errors import BadOutput
 from resources.ascend.cann.options.command import (
     MAX_FLAGS,
@@ -200,7 +201,7 @@ class TestUntrusted:
 
 def test_the_readable_command_is_the_same_command() -> None:
     options = CompileOptions(soc_version="Ascend310P3", input_shape={"x": (1, 3)}, keep_dtype=("a",), status_check=True)
-    command = shlex.join(options.argv("model.onnx", "model.om"))
+    command = shlex.join(spelling.command(options, "model.onnx", "model.om"))
     parsed = parse_command_line(" ".join(shlex.split(command)))
     assert parsed.options == options.model_copy(update={"keep_dtype": ()})
     assert "--keep_dtype=<file>" in command

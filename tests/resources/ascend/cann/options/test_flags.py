@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from resources.ascend.cann.environment.versions import Version
 from resources.ascend.cann.options.flags import FLAGS, RUN_FLAGS, Flag, RunOptions
 from resources.ascend.families import Family
-from resources.ascend.options import FILE_OPTIONS, CompileOptions
+from resources.ascend.options import CompileOptions
+from resources.ascend.spelling import FILE_OPTIONS
 
 NOT_FLAGS = {"input_shape_range", "first_generation", "aipp", "fusion_switches"}
 
