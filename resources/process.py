@@ -8,8 +8,6 @@ import math
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from resources import supervisor
 from resources.output import Output, last_lines
+from resources.supervised import DEATH_SECONDS, Supervised, started
 
 ALLOWED = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TMP", "TEMP"})
 """Variables that a child inherits, beside LC_* and PYTHON*. All others may be secrets."""
@@ -26,7 +24,6 @@ ALLOWED = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TMP", 
 _ALLOWED_PREFIXES = ("LC_", "PYTHON")
 _READ = 64 * 1024
 _REPORT = 64
-_DEATH_SECONDS = 10.0
 _WAIT_SECONDS = 10.0
 
 
@@ -153,18 +150,16 @@ class _Beat:
 
 
 class _Child:
-    """A supervised child: its outputs, the pipe whose closing ends it, and the pipe that tells how it ended."""
+    """What a supervised child says until its end."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", lifeline: IO[bytes], report: IO[bytes]) -> None:
-        self._process = process
-        self._lifeline = lifeline
-        self._report = report
+    def __init__(self, held: Supervised) -> None:
+        self._held = held
 
     def drain(self, outputs: tuple[Output, Output, Output], deadline: float, beat: _Beat) -> bool:
         """Read stdout, stderr and the report to their ends. False if the deadline came first, and ended the child."""
-        in_time = True
+        in_time, process = True, self._held.process
         with selectors.DefaultSelector() as selector:
-            for pipe, output in zip((self._process.stdout, self._process.stderr, self._report), outputs, strict=True):
+            for pipe, output in zip((process.stdout, process.stderr, self._held.report), outputs, strict=True):
                 assert pipe is not None  # noqa: S101 - pipes were asked for
                 selector.register(pipe, selectors.EVENT_READ, output)
             while selector.get_map():
@@ -179,48 +174,20 @@ class _Child:
                 if time.monotonic() >= deadline:
                     if not in_time:
                         break  # not even the supervisor could end it
-                    in_time, deadline = False, time.monotonic() + _DEATH_SECONDS
-                    self._lifeline.close()
+                    in_time, deadline = False, time.monotonic() + DEATH_SECONDS
+                    self._held.lifeline.close()
         return in_time
-
-    def end(self) -> None:
-        """Kill what still runs. Safe at any time."""
-        self._lifeline.close()
-        try:
-            self._process.wait(_DEATH_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 @contextmanager
 def _supervised(
     argv: tuple[str, ...], cwd: Path, env: dict[str, str], limits: Limits, stdin: IO[bytes]
 ) -> Iterator[_Child]:
-    lifeline_read, lifeline_write = os.pipe()
-    report_read, report_write = os.pipe()
-    with open(lifeline_write, "wb", 0) as lifeline, open(report_read, "rb", 0) as report:  # noqa: PTH123 - descriptors
+    with (
+        started(argv, cwd=cwd, env=env, stdin=stdin, memory=limits.memory or 0) as held,
+        held.process,
+    ):
         try:
-            process = subprocess.Popen(  # noqa: S603 - an argument vector, no shell
-                [
-                    *(sys.executable, "-I", "-S", supervisor.__file__),
-                    *(str(lifeline_read), str(report_write), str(limits.memory or 0)),
-                    *argv,
-                ],
-                cwd=cwd,
-                env=env,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(lifeline_read, report_write),
-                start_new_session=True,
-            )
+            yield _Child(held)
         finally:
-            os.close(lifeline_read)
-            os.close(report_write)
-        child = _Child(process, lifeline, report)
-        with process:
-            try:
-                yield child
-            finally:
-                child.end()
+            held.end()

@@ -8,15 +8,14 @@ import json
 import os
 import selectors
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from resources import supervisor
 from resources.output import Output
+from resources.supervised import DEATH_SECONDS, Supervised, started
 
 MAX_REQUEST = 32 * 1024
 """Bytes of a request: less than a pipe holds, so that writing one never waits for the child."""
@@ -24,7 +23,6 @@ MAX_ANSWER = 64 * 1024
 LOG_BYTES = 1024 * 1024
 """What is kept of what the child prints beside its answers: head and tail."""
 _READ = 64 * 1024
-_DEATH_SECONDS = 10.0
 
 
 class NoAnswer(Exception):
@@ -50,30 +48,8 @@ class Garbage(NoAnswer):
 @contextmanager
 def conversation(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> "Iterator[Conversation]":
     """Start the child; at the end, or when we die in whatever way, it and all that it has started are killed."""
-    with ExitStack() as stack:
-        lifeline_read, lifeline_write = os.pipe()
-        report_read, report_write = os.pipe()
-        lifeline = stack.enter_context(open(lifeline_write, "wb", 0))  # noqa: PTH123 - a descriptor
-        report = stack.enter_context(open(report_read, "rb", 0))  # noqa: PTH123 - a descriptor
-        try:
-            process = subprocess.Popen(  # noqa: S603 - an argument vector, no shell
-                [
-                    *(sys.executable, "-I", "-S", supervisor.__file__, str(lifeline_read), str(report_write), "0"),
-                    *map(str, argv),
-                ],
-                cwd=cwd,
-                env=dict(env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                pass_fds=(lifeline_read, report_write),
-                start_new_session=True,
-            )
-        finally:
-            os.close(lifeline_read)
-            os.close(report_write)
-        held = Conversation(process, lifeline, report)
+    with started(argv, cwd=cwd, env=env, stdin=subprocess.PIPE) as child:
+        held = Conversation(child)
         try:
             yield held
         finally:
@@ -83,14 +59,13 @@ def conversation(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str
 class Conversation:
     """The parent's side. After a `NoAnswer` it is over."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", lifeline: IO[bytes], report: IO[bytes]) -> None:
-        self._process = process
-        self._lifeline = lifeline
-        self._report = report
+    def __init__(self, child: Supervised) -> None:
+        self._child = child
+        self._process = child.process
         self._log = Output(LOG_BYTES)
         self._heard = bytearray()
         self._pipes = selectors.DefaultSelector()
-        for pipe in (process.stdout, process.stderr):
+        for pipe in (child.process.stdout, child.process.stderr):
             assert pipe is not None  # noqa: S101 - pipes were asked for
             self._pipes.register(pipe, selectors.EVENT_READ)
 
@@ -102,7 +77,7 @@ class Conversation:
         line = json.dumps(request).encode() + b"\n"
         if len(line) > MAX_REQUEST:
             raise ValueError(f"a request of {len(line):,} bytes; {MAX_REQUEST:,} is the limit")
-        if self._lifeline.closed:
+        if self._child.lifeline.closed:
             raise Ended("it was stopped before", self.log)
         assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
         with suppress(BrokenPipeError):  # it ended, which the reading below finds out
@@ -123,19 +98,15 @@ class Conversation:
 
     def stop(self) -> None:
         """End the child and all that it has started, and keep what it still had to say. Safe at any time."""
-        if self._lifeline.closed:
+        if self._child.lifeline.closed:
             return
-        self._lifeline.close()
-        self._read(time.monotonic() + _DEATH_SECONDS, for_answer=False)
+        self._child.lifeline.close()
+        self._read(time.monotonic() + DEATH_SECONDS, for_answer=False)
         self._pipes.close()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
-        try:
-            self._process.wait(_DEATH_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._child.end()
 
     @property
     def _is_told(self) -> bool:
@@ -180,7 +151,7 @@ class Conversation:
         )
 
     def _how_it_ended(self) -> str:
-        word, _, number = self._report.read(64).decode(errors="replace").partition(" ")
+        word, _, number = self._child.report.read(64).decode(errors="replace").partition(" ")
         if word == "error":
             return f"cannot be started: {os.strerror(int(number))}"
         if word != "exit":
