@@ -61,7 +61,7 @@ def _write(report: Path, place: "Place", found: "Verification") -> list[str]:
     """Write the report; what is in it, in words."""
     from ascend_assets.operations import verify_bundle
 
-    runs = place.site.runs if place.site else []
+    runs = place.recorder.runs
     files = verify_bundle.contents(found, runs, verify_bundle.private_here(found))
     verify_bundle.write(report, files)
     counts = {kind: sum(name.startswith(f"{kind}/") for name in files) for kind in ("logs", "tools", "files")}

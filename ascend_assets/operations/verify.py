@@ -19,7 +19,8 @@ from ascend_assets.operations import doctor_cann, verify_model
 from ascend_assets.operations.finding import Finding
 from resources.ascend.cann.npus.devices import Device, devices, unfit
 from resources.ascend.cann.npus.machine_locks import machine_folder
-from resources.ascend.cann.recording import RecordingSite, middle_cut
+from resources.ascend.cann.recording import Recorder, middle_cut
+from resources.ascend.cann.site import Site
 from resources.ascend.choice import Chosen, choose
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Toolchain, ToolchainError, ToolchainIdentity
@@ -72,11 +73,12 @@ class Verification:
 
 @dataclass(frozen=True)
 class Place:
-    """What is to be verified, opened: the toolchain, and on a machine with CANN the site that remembers."""
+    """What is to be verified, opened: the toolchain, and on a machine with CANN the site, and what its tools say."""
 
     chosen: Chosen
     toolchain: Toolchain
-    site: RecordingSite | None
+    site: Site | None
+    recorder: Recorder
     environ: Mapping[str, str]
     root: Path
 
@@ -85,12 +87,13 @@ def opened(say: Say, *, environ: Mapping[str, str] = os.environ, root: Path = Pa
     """The toolchain in force here. Raises `BadChoice`, and `NoInstallation` where CANN is asked for and missing."""
     chosen = choose(environ=environ, root=root)
     if chosen.toolchain.describe().origin == "emulated":
-        return Place(chosen, chosen.toolchain, None, environ, root)
+        return Place(chosen, chosen.toolchain, None, Recorder(), environ, root)
     from resources.ascend.cann.environment.installation import find
     from resources.ascend.cann.toolchain import Cann
 
-    site = RecordingSite(find(environ, root), say, root)
-    return Place(chosen, Cann(site, machine_folder(environ)), site, environ, root)
+    recorder = Recorder()
+    site = Site(find(environ, root), say, root, recorder.keep)
+    return Place(chosen, Cann(site, machine_folder(environ)), site, recorder, environ, root)
 
 
 def verify(place: Place, say: Say, *, soc: str = "", heard: Callable[[Step], None] = lambda _: None) -> Verification:
@@ -117,7 +120,7 @@ def verify(place: Place, say: Say, *, soc: str = "", heard: Callable[[Step], Non
     return replace(found, steps=tuple(steps))
 
 
-def _devices(site: RecordingSite, found: Verification, heard: Callable[[Step], None]) -> Verification:
+def _devices(site: Site, found: Verification, heard: Callable[[Step], None]) -> Verification:
     """What is installed and plugged in; a step that failed where no device can be used and no SoC was named."""
     here = site.installation
     told = {"cann": here.version, "internal": here.internal, "inner": here.inner, "kind": here.kind, "arch": here.arch}

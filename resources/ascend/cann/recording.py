@@ -1,17 +1,15 @@
-"""A site that remembers what CANN's tools said.
+"""What CANN's tools said, remembered.
 
 Here belongs keeping each tool's command, outputs and small result files, within bounds, for a report that a person
 sends to whoever mends our parsers. Not here: taking private matter out of it (`resources/scrubbing.py`).
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-from resources.ascend.cann.site import Site
-from resources.process import Completed, ProcessError
+from resources.process import Completed
 
 MAX_RUNS = 200
 """Tools that are remembered; later ones are only counted."""
@@ -38,37 +36,16 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class RecordingSite(Site):
-    """A site whose runs are kept in `runs`, in order."""
+class Recorder:
+    """What tools said, in order. A site calls `keep` with the end of each."""
 
     runs: list[Recorded] = field(default_factory=list)
 
-    def run(  # noqa: PLR0913 - as the site's own
-        self,
-        argv: Sequence[str | Path],
-        *,
-        cwd: Path,
-        timeout: float,
-        devices: Sequence[int] = (),
-        for_atc: bool = False,
-        on_line: Callable[[str], None] | None = None,
-        check: bool = False,
-        doing: str = "",
-    ) -> Completed:
-        """As `Site.run`, and remembers. Raises what that raises."""
-        run = partial(super().run, argv, cwd=cwd, timeout=timeout, devices=devices, for_atc=for_atc)
-        try:
-            ended = run(on_line=on_line, check=check, doing=doing)
-        except ProcessError as error:
-            self._keep(error.completed, cwd)
-            raise
-        self._keep(ended, cwd)
-        return ended
-
-    def _keep(self, ended: Completed, cwd: Path) -> None:
+    def keep(self, ended: Completed, folder: Path) -> None:
+        """Remember one run, and the result files that it left in `folder`."""
         if len(self.runs) < MAX_RUNS:
             texts = (middle_cut(ended.stdout), middle_cut(ended.stderr))
-            self.runs.append(Recorded(ended.argv, ended.returncode, ended.seconds, *texts, tuple(_files(cwd))))
+            self.runs.append(Recorded(ended.argv, ended.returncode, ended.seconds, *texts, tuple(_files(folder))))
 
 
 def middle_cut(text: str, limit: int = MAX_TEXT) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from resources.ascend.cann.environment import child_environment
 from resources.ascend.cann.environment.installation import Installation
-from resources.process import Completed, Limits, run
+from resources.process import Completed, Limits, ProcessError, run
 
 LOG_BYTES = 4 * 1024 * 1024
 """What is kept of each output of a tool: head and tail."""
@@ -24,6 +24,8 @@ class Site:
     say: Callable[[str], None] = field(default=lambda _: None)
     root: Path = Path("/")
     """Where the machine's files begin: another folder in tests alone."""
+    ended: Callable[[Completed, Path], None] = field(default=lambda *_: None)
+    """Told how each tool ended, and in which folder; also of one that failed, was stopped or could not be started."""
 
     def run(  # noqa: PLR0913 - one child, and each of its bounds
         self,
@@ -44,12 +46,18 @@ class Site:
         seconds while it runs; else the program's name. Raises `ProcessTimeout`, `ProgramMissing`, and with `check`
         `ProcessFailed`.
         """
-        return run(
-            argv,
-            cwd=cwd,
-            limits=Limits(timeout=timeout, output=LOG_BYTES),
-            env=child_environment.variables(self.installation, work=cwd, devices=devices, for_atc=for_atc),
-            on_line=on_line,
-            check=check,
-            on_wait=lambda seconds: self.say(f"{doing or Path(argv[0]).name}: {seconds:.0f} s"),
-        )
+        try:
+            completed = run(
+                argv,
+                cwd=cwd,
+                limits=Limits(timeout=timeout, output=LOG_BYTES),
+                env=child_environment.variables(self.installation, work=cwd, devices=devices, for_atc=for_atc),
+                on_line=on_line,
+                check=check,
+                on_wait=lambda seconds: self.say(f"{doing or Path(argv[0]).name}: {seconds:.0f} s"),
+            )
+        except ProcessError as error:
+            self.ended(error.completed, cwd)
+            raise
+        self.ended(completed, cwd)
+        return completed

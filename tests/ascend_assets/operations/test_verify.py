@@ -42,7 +42,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIns]:
 def walked(made: StandIns, soc: str = "") -> tuple[Verification, list[Recorded]]:
     place = verify.opened(print, root=made.root)
     assert place.site is not None
-    return verify.verify(place, lambda _: None, soc=soc), place.site.runs
+    return verify.verify(place, lambda _: None, soc=soc), place.recorder.runs
 
 
 def test_the_emulator_passes_every_step(no_cann: dict[str, str], tmp_path: Path) -> None:
