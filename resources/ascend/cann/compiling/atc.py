@@ -240,7 +240,8 @@ def _checked(
     if info.onnx_sha256 != workspace.onnx_sha256:
         what = f"names {info.onnx_sha256} as its model and not {workspace.onnx_sha256}"
         raise ToolFailed(f"atc reported success, but its file {what}", run.console)
-    return oms[0], info.model_copy(update={"options": options})
+    # Who compiled it is known here, however the file spells its version; so is what was in the option files.
+    return oms[0], info.model_copy(update={"options": options, "toolchain": identity})
 
 
 def _fusion(site: Site, workspace: Workspace) -> FusionResult | None:
