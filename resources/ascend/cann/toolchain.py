@@ -117,7 +117,7 @@ class Cann:
         with leases.lease(
             self._leases,
             devices.devices(self._site),
-            soc_version=soc_version,
+            soc_version=om_identity.same_soc(soc_version),
             whole_card=whole_card,
             wait=self._wait,
             say=self._site.say,
