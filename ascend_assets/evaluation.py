@@ -5,10 +5,12 @@ what runs the model (the toolchain), or whether a drop is small enough (`gates/p
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ascend_assets.images import Images
 from ascend_assets.records import TaskMetric
 from ascend_assets.spec import Input
 from resources import npz
@@ -40,15 +42,23 @@ class MetricNotApplicable(EvaluationError):
 
 @dataclass(frozen=True, eq=False)
 class EvaluationData:
-    """Samples along the first axis of every array. `inputs` by name; `labels` what the model should answer."""
+    """Samples along the first axis of every array. `inputs` by name; `labels` what the model should answer.
+
+    `images`: target -> input -> what the target takes in place of that input, the same samples in the same order.
+    """
 
     inputs: "Mapping[str, Array]"
     labels: "Array"
+    images: "Mapping[str, Mapping[str, Array]]" = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
         """How many samples there are."""
         return len(self.labels)
+
+    def taken_by(self, target: str) -> "EvaluationData":
+        """The same samples as a target takes them: images where it takes some."""
+        return EvaluationData({**self.inputs, **self.images.get(target, {})}, self.labels)
 
 
 class Named(Protocol):
@@ -74,28 +84,50 @@ class Batch:
     valid: int
 
 
-def load(path: Path, inputs: Sequence[Input], *, max_bytes: int = npz.MAX_BYTES) -> EvaluationData:
+def load(
+    path: Path, inputs: Sequence[Input], images: Sequence[Images] = (), *, max_bytes: int = npz.MAX_BYTES
+) -> EvaluationData:
     """Read an `.npz` that holds one array per input, samples along the first axis, and `labels`.
 
-    Nothing in it is executed. Raises `BadEvaluationData` if it holds other arrays than these, if they have other types
-    or shapes than `inputs`, or if sample counts differ.
+    For each of `images` it holds these too, in one of the arrays that they name. Nothing in it is executed. Raises
+    `BadEvaluationData` if it holds other arrays than these, if they have other types or shapes, or if sample counts
+    differ.
     """
     try:
         arrays = npz.read(path, max_bytes=max_bytes)
     except npz.BadNpz as error:
         raise BadEvaluationData(str(error)) from error
-    expected = {LABELS, *(i.name for i in inputs)}
+    own = {LABELS, *(i.name for i in inputs)}
+    keys = {each: _array_of(path, each, arrays.keys() - own) for each in images}
+    expected = own.union(keys.values())
     if set(arrays) != expected:
         raise BadEvaluationData(
             f"{path}: holds the arrays {sorted(arrays)}, but must hold {sorted(expected)}: one per input, and labels"
+            + (", and images for aipp" if images else "")
         )
     for declared in inputs:
         _check_input(path, declared, arrays[declared.name])
+    for each, key in keys.items():
+        if not each.fits(arrays[key]):
+            raise BadEvaluationData(
+                f"{path}: array {key!r} is {arrays[key].dtype.name} of shape {arrays[key].shape}, but target "
+                f"{each.target} takes {each.words}"
+            )
     counts = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     if min(counts.values()) == 0 or len(set(counts.values())) > 1:
         raise BadEvaluationData(f"{path}: needs the same number of samples, one or more, in every array; has {counts}")
-    labels = arrays.pop(LABELS)
-    return EvaluationData(inputs={i.name: arrays[i.name] for i in inputs}, labels=labels)
+    shown: dict[str, dict[str, Array]] = {}
+    for each, key in keys.items():
+        shown.setdefault(each.target, {})[each.input] = arrays[key]
+    return EvaluationData({i.name: arrays[i.name] for i in inputs}, arrays[LABELS], shown)
+
+
+def _array_of(path: Path, images: Images, held: AbstractSet[str]) -> str:
+    """The array that holds a target's images. Raises `BadEvaluationData` where there is none."""
+    found = next((key for key in images.arrays if key in held), None)
+    if found is None:
+        raise BadEvaluationData(f"{path}: {images.missing}")
+    return found
 
 
 def _check_input(path: Path, declared: Input, array: "Array") -> None:
@@ -228,18 +260,27 @@ def _absolute_error(output: "Array", labels: "Array") -> "Array":
     return errors
 
 
-def task_metric(reference: "Run", device: "Run", data: EvaluationData, metric: str, *, batch: int) -> TaskMetric:
+def task_metric(
+    reference: "Run",
+    device: "Run",
+    data: EvaluationData,
+    metric: str,
+    *,
+    batch: int,
+    taken: EvaluationData | None = None,
+) -> TaskMetric:
     """Run both sides over all of the data, batch by batch, and compute the metric of each.
 
-    The metric is about the first output that the reference names. Raises `MetricNotApplicable`.
+    `taken`: the same samples as the device takes them, where that is not how the reference does (images for AIPP). The
+    metric is about the first output that the reference names. Raises `MetricNotApplicable`.
     """
     import numpy as np
 
     scores: dict[str, list[Array]] = {"reference": [], "device": []}
-    for part in batches(data, batch):
+    for part, given in zip(batches(data, batch), batches(taken or data, batch), strict=True):
         expected = reference(part.inputs)
         name = next(iter(expected))
-        outputs = {"reference": expected[name], "device": device(part.inputs)[name]}
+        outputs = {"reference": expected[name], "device": device(given.inputs)[name]}
         for side, output in outputs.items():
             if output.ndim == 0 or len(output) != batch:
                 raise MetricNotApplicable(

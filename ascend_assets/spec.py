@@ -20,6 +20,7 @@ from pydantic import (
 
 from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
+from resources.ascend.aipp import Aipp, DynamicAipp
 from resources.ascend.later_options import LaterOptions
 from resources.ascend.option_values import Dim, InputFormat, KeptName, MixList, Positive, PrecisionMode, PrecisionModeV2
 from resources.ascend.options import CompileOptions
@@ -111,6 +112,16 @@ class Target(Strict, LaterOptions):
         }
         fields = self.model_dump(exclude={"name", "batch", "input_shape"})
         return CompileOptions(**fields, input_shape={**shapes, **self.input_shape})
+
+    @field_validator("aipp")
+    @classmethod
+    def _static_aipp(cls, aipp: tuple[Aipp, ...]) -> tuple[Aipp, ...]:
+        if any(isinstance(op, DynamicAipp) for op in aipp):
+            raise ValueError(
+                "aipp_mode dynamic gets its parameters with every run, which nothing here gives it, so that no model "
+                "with it can be compared or timed: use static"
+            )
+        return aipp
 
     @model_validator(mode="after")
     def _options_agree(self) -> Self:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ascend_assets import evaluation
+from ascend_assets import evaluation, images
 from ascend_assets.records import OnnxRecord, SourceRecord
 from ascend_assets.spec import Input, ModelSpec, PythonSource
 from ascend_assets.stage import Order, Tools
@@ -76,10 +76,11 @@ def export(spec: ModelSpec, folder: Path, output: Path, *, on_line: Callable[[st
         found, written = _inside(folder, spec.source.onnx, "source.onnx"), None
     model = _model(spec, found)
     copy_whole(model, found, output / MODEL_FILE)
+    signature = onnx_files.signature(model)
     return Exported(
         onnx=output / MODEL_FILE,
-        signature=onnx_files.signature(model),
-        evaluation=_evaluation(spec, folder, written, output / EVALUATION_FILE),
+        signature=signature,
+        evaluation=_evaluation(spec, signature, folder, written, output / EVALUATION_FILE),
     )
 
 
@@ -151,8 +152,15 @@ def _model(spec: ModelSpec, path: Path) -> "ModelProto":
     return model
 
 
-def _evaluation(spec: ModelSpec, folder: Path, written: Path | None, target: Path) -> Path | None:
-    """The folder's own evaluation data where `defs.yaml` names some, else what the entry wrote; checked and copied."""
+def _evaluation(spec: ModelSpec, signature: Signature, folder: Path, written: Path | None, target: Path) -> Path | None:
+    """The folder's own evaluation data where `defs.yaml` names some, else what the entry wrote; checked and copied.
+
+    What targets with AIPP need is looked at even without any: it would else be missed after hours of compiling.
+    """
+    try:
+        wanted = images.of_model(spec, [given.name for given in signature.inputs])
+    except images.BadImages as error:
+        raise BadExport(str(error)) from error
     declared = spec.evaluation.data if spec.evaluation else None
     if declared:
         path = _inside(folder, declared, "evaluation.data")
@@ -166,7 +174,7 @@ def _evaluation(spec: ModelSpec, folder: Path, written: Path | None, target: Pat
     else:
         return None
     try:
-        evaluation.load(path, spec.inputs)
+        evaluation.load(path, spec.inputs, wanted)
     except evaluation.EvaluationError as error:
         raise BadExport(str(error)) from error
     shutil.copyfile(path, target)

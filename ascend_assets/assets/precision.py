@@ -4,21 +4,30 @@ Here belongs running both sides on the same inputs. Not here: how layers are com
 close enough (`gates/precision.py`).
 """
 
-from ascend_assets import evaluation
+from ascend_assets import evaluation, images
 from ascend_assets.records import OmRecord, OnnxRecord, PrecisionRecord, TaskMetric
 from ascend_assets.spec import ModelSpec, Target
 from ascend_assets.stage import Order, Tools
-from resources.ascend import gears
-from resources.ascend.options import CompileOptions
 from resources.onnx_files.sessions import reference as fp32
 
 
 def make(
     tools: Tools, key: str, _order: Order, *, onnx: OnnxRecord, om: OmRecord, spec: ModelSpec, target: Target
 ) -> PrecisionRecord:
-    """Compare every layer on one batch, and the task metric on all evaluation data."""
-    data = evaluation.load(tools.blobs.path(onnx.evaluation), spec.inputs) if onnx.evaluation else None
-    inputs = evaluation.samples_for_comparison(data, spec.inputs, shapes(om.info.options))
+    """Compare every layer on one batch, and the task metric on all evaluation data.
+
+    Where the target has AIPP the device gets images, and the reference what they were made into.
+    """
+    names = [given.name for given in onnx.signature.inputs]
+    data = None
+    if onnx.evaluation:
+        data = evaluation.load(tools.blobs.path(onnx.evaluation), spec.inputs, images.of_model(spec, names))
+    own = images.of_target(target, spec.inputs, names)
+    inputs = evaluation.samples_for_comparison(
+        data and data.taken_by(target.key),
+        images.taken(spec.inputs, own),
+        images.taken_shapes(om.info.options, own),
+    )
     model, compiled = tools.blobs.path(onnx.file), tools.blobs.path(om.file)
     comparison = tools.toolchain.compare(compiled, target.soc_version, model, inputs, options=om.info.options)
     return PrecisionRecord(
@@ -34,11 +43,6 @@ def make(
     )
 
 
-def shapes(options: CompileOptions) -> dict[str, tuple[int, ...]]:
-    """The shapes that one batch has: the compiled ones, those of the largest gear, or of the upper end of ranges."""
-    return gears.largest(options) or gears.widest(options)
-
-
 def _task_metric(
     tools: Tools,
     onnx: OnnxRecord,
@@ -51,4 +55,6 @@ def _task_metric(
         return None
     reference = fp32(tools.blobs.path(onnx.file))
     with tools.toolchain.session(tools.blobs.path(om.file), target.soc_version) as device:
-        return evaluation.task_metric(reference.run, device, data, spec.evaluation.metric, batch=target.batch)
+        return evaluation.task_metric(
+            reference.run, device, data, spec.evaluation.metric, batch=target.batch, taken=data.taken_by(target.key)
+        )

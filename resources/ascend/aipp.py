@@ -10,6 +10,7 @@ Here belong one operator's values. Not here: how it goes with other options (`op
 
 import math
 import struct
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -56,6 +57,16 @@ class AippInput(Value):
         if self.related_input_rank is not None and self.related_input_name is not None:
             raise ValueError("related_input_rank and related_input_name exclude each other: give one")
         return self
+
+    def stands_before(self, names: Sequence[str]) -> str:
+        """Which of the model's inputs it prepares, of `names` in the model's order. Raises `ValueError` for none."""
+        name, rank = self.related_input_name, self.related_input_rank or 0
+        if name is not None and name in names:
+            return name
+        if name is not None or rank >= len(names):
+            what = f"input {rank}" if name is None else repr(name)
+            raise ValueError(f"aipp stands before {what}, which the model does not have: it has {list(names)}")
+        return names[rank]
 
 
 class DynamicAipp(AippInput):
@@ -149,11 +160,23 @@ class StaticAipp(AippInput):
         left, right, top, bottom = (getattr(self, name) or 0 for name in _SIDES)
         return height + top + bottom, width + left + right
 
+    def image(self, height: int, width: int) -> tuple[int, int, int]:
+        """The array that one image is, uint8 of height, width and channels, as `aclmdlGetInputDims` tells it.
+
+        `height` and `width`: the model's own, in pixels, for an operator that names no `src_image_size`. YUV420SP_U8 is
+        one plane: the rows of brightness, then half as many of colour (GE's infershape of Aipp).
+        """
+        height, width = self.src_image_size_h or height, self.src_image_size_w or width
+        if self.input_format == "YUV420SP_U8":
+            return height * 3 // 2, width, 1
+        return height, width, _CHANNELS[self.input_format]
+
     def _side(self, axis: str) -> int:
         source, _, size = self._along(axis)
         return size if self.crop else source
 
 
+_CHANNELS = {"RGB888_U8": 3, "XRGB8888_U8": 4, "YUV400_U8": 1}
 _SIDES = ("left_padding_size", "right_padding_size", "top_padding_size", "bottom_padding_size")
 
 Aipp = Annotated[StaticAipp | DynamicAipp, Field(discriminator="aipp_mode")]
