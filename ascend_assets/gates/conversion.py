@@ -26,7 +26,7 @@ def judge(record: OmRecord, _policy: Policy = DEFAULTS) -> tuple[Verdict, ...]:
 
 def compiled(report: CompileReport, *, toolchain: ToolchainIdentity, subject: str, target: str = "") -> Verdict:
     """The verdict on a successful compilation. `subject`: sha256 of the compiled file."""
-    why = f"compiled by {toolchain.name} {clipped(toolchain.version, 20)} (CANN {toolchain.cann})"
+    why = f"compiled by {toolchain.name} {clipped(toolchain.version, 60)} (CANN {toolchain.cann})"
     if report.warnings:
         why += f" with {counted(len(report.warnings), 'warning')}: {_reasons(report.warnings)}"
     return _case(toolchain, subject, target).judge(NAME, 0, why)
