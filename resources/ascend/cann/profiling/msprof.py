@@ -8,6 +8,7 @@ versions leave raw data that a second call exports. ASCEND_RT_VISIBLE_DEVICES mu
 the program is told its device by its number.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ _OPTIONS = (
     "--aic-mode=task-based",
     "--aic-metrics=PipeUtilization",
 )
+_SLICE = re.compile(r"_slice_(?P<number>\d{1,6})_(?P<time>[^/]*)\.csv$")
 _POSITIONAL = Version.parse("8.0.RC1")
 """The first line of releases whose manual gives the program after the options."""
 
@@ -95,13 +97,24 @@ def tables(profile: Path, name: str) -> list[Path]:
 
 def rows(profile: Path, name: str) -> Iterator[Row]:
     """Every row of the newest table of one kind; none where there is no such table. Raises `BadOutput`."""
-    found = tables(profile, name)
-    if not found:
-        return
-    size = found[-1].stat().st_size
+    found = _slices(tables(profile, name))
+    size = sum(path.stat().st_size for path in found)
     if size > MAX_TABLE_BYTES:
         raise BadOutput(f"{found[-1].name}: {size:,} bytes, {MAX_TABLE_BYTES:,} are read: profile fewer runs")
-    yield from read(found[-1])
+    for path in found:
+        yield from read(path)
+
+
+def _slices(found: Sequence[Path]) -> list[Path]:
+    """The newest table. Of one that msprof cut into `<name>_slice_<number>_<time>.csv` all of that time, in order."""
+    if not found:
+        return []
+    newest = _SLICE.search(found[-1].name)
+    if newest is None:
+        return [found[-1]]
+    cut = [(path, match) for path in found if (match := _SLICE.search(path.name))]
+    whole = {int(match["number"]): path for path, match in cut if match["time"] == newest["time"]}
+    return [whole[number] for number in sorted(whole)]
 
 
 def _with_operators(folder: Path) -> Path | None:

@@ -1,8 +1,8 @@
-"""How ais_bench is called, in both of its spellings.
+"""How ais_bench is called, in each of its spellings.
 
-Here belongs the command line: `python3 -m ais_bench` (underscores and camels) and `msit benchmark` (dashes), as their
-argument parsers define it. Not here: which of them is installed (`ais_tools.py`), what it prints (`ais_summary.py`), or
-what its failures mean (`ais_failures.py`).
+Here belongs the command line: `python3 -m ais_bench` (underscores and camels, in the newest dashes and camels) and
+`msit benchmark` (dashes), as their argument parsers define it. Not here: which of them is installed (`ais_tools.py`),
+what it prints (`ais_summary.py`), or what its failures mean (`ais_failures.py`).
 """
 
 import os
@@ -71,8 +71,22 @@ class Tool:
     @property
     def tells_energy(self) -> bool:
         """Whether it can read the card's power while it runs."""
-        spelling = _SPELLING[self.kind]
-        return {spelling["energy"], spelling["npu"]} <= self.flags
+        return {self.flag("energy"), self.flag("npu")} <= self.flags
+
+    def flag(self, what: str) -> str:
+        """How it spells one of the flags: with dashes where its help names that spelling.
+
+        The newest ais_bench takes `--output-dirname` alone, though a sentence of its help says `--output_dirname`.
+        """
+        own = _SPELLING[self.kind][what]
+        dashed = own.replace("_", "-")
+        return dashed if dashed in self.flags else own
+
+    @property
+    def energy_argument(self) -> list[str]:
+        """The flag that has the power read: a switch where there is one to the contrary, else it takes a value."""
+        flag = self.flag("energy")
+        return [flag] if flag.replace("--", "--no-", 1) in self.flags else [flag, "1"]
 
 
 @dataclass(frozen=True)
@@ -102,27 +116,26 @@ def arguments(tool: Tool, request: Request) -> list[str]:
 
     Raises `ToolFailed` for a path or an input's name that the tool would refuse or misread.
     """
-    spelling = _SPELLING[tool.kind]
     argv = [
         *tool.prefix,
-        *(spelling["model"], _path(request.model)),
+        *(tool.flag("model"), _path(request.model)),
         *("--device", str(request.device)),
         *("--output", _path(request.output)),
-        *(spelling["dirname"], request.name),
+        *(tool.flag("dirname"), request.name),
         *("--outfmt", "NPY"),
         *("--loop", str(request.loops)),
-        *(spelling["warmup"], str(request.warmup)),
+        *(tool.flag("warmup"), str(request.warmup)),
     ]
     if request.inputs:
         argv += ["--input", ",".join(map(_path, request.inputs))]
     if request.setting.mode != "static":
-        argv += [spelling[request.setting.mode], gear_text(request.setting)]
+        argv += [tool.flag(request.setting.mode), gear_text(request.setting)]
     if request.output_bytes:
-        argv += [spelling["sizes"], ",".join(map(str, request.output_bytes))]
+        argv += [tool.flag("sizes"), ",".join(map(str, request.output_bytes))]
     if request.acl_json is not None:
-        argv += [spelling["acl_json"], _path(request.acl_json)]
+        argv += [tool.flag("acl_json"), _path(request.acl_json)]
     if request.energy_of is not None and tool.tells_energy:
-        argv += [spelling["energy"], "1", spelling["npu"], str(request.energy_of)]
+        argv += [*tool.energy_argument, tool.flag("npu"), str(request.energy_of)]
     return argv
 
 

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"(?<![\d.])([125]\d{5})(?![\d.]*\d)")
 _INFO = re.compile(r"^\s*\[(?:INFO|DEBUG)\]")
-_LOADED = re.compile(r"load model \S.*\bsuccess", re.IGNORECASE)
+_LOADED = re.compile(r"load model (?=\S)", re.IGNORECASE)
+_SUCCESS = re.compile(r"\bsuccess", re.IGNORECASE)
 _NOT_LOADED = re.compile(r"load model from \w+ failed|LoadModelFromFile", re.IGNORECASE)
 _NOT_OPENED = re.compile(r"(?:acl )?open device (\d+) failed|SetDevice failed", re.IGNORECASE)
 _FILE_SIZE = re.compile(r"arg0 tensorsize:\s*(\d+)\s+filesize:\s*(\d+)\s+not match", re.IGNORECASE)
 _TENSOR_SIZE = re.compile(
-    r"name:(?P<name>\S+) in size:(?P<given>\d+) needsize:(?P<wanted>\d+) not match"
+    r"name:(?P<name>\S{1,512}+) in size:(?P<given>\d+) needsize:(?P<wanted>\d+) not match"
     r"|Expected size:\s*(?P<wanted2>\d+), but given input size:\s*(?P<given2>\d+)"
     r"|tensor size mismatches\.\s*expected:\s*(?P<wanted3>\d+), but given\s*(?P<given3>\d+)"
 )
@@ -55,7 +56,8 @@ def failure(
     device that cannot be opened, another SoC, memory, a core, sizes, and only then a model that was not loaded.
     """
     soc = options.soc_version or om.soc_version
-    lines = [line for line in clean(log) if not _INFO.match(line)]
+    printed = clean(log)
+    lines = [line for line in printed if not _INFO.match(line)]
     text, codes = "\n".join(lines), {int(code) for line in lines for code in _CODE.findall(line)}
     said = last_lines(text)
     closing = f"; it said:\n{said}" if said else " and said nothing"
@@ -69,7 +71,7 @@ def failure(
     reason = _cause(codes, text, inputs)
     if reason:
         return ToolFailed(f"{what}, running {om.path}: {reason}{closing}", log)
-    if codes & _LOAD or _NOT_LOADED.search(text) or (_EXECUTE in codes and not _LOADED.search(log)):
+    if codes & _LOAD or _NOT_LOADED.search(text) or (_EXECUTE in codes and not any(map(_loads, printed))):
         number = min(codes & (_LOAD | {_EXECUTE}), default=None)
         return NotLoadable(
             f"{what}: {om.path} cannot be loaded{f' ({number})' if number else ''}: it is damaged, for another SoC, or "
@@ -99,3 +101,9 @@ def _cause(codes: set[int], text: str, inputs: Sequence[str]) -> str:
         name = held["name"]
         return f"{f'input {name!r}' if name else 'an input'} has {given} bytes where the model takes {wanted}"
     return ""
+
+
+def _loads(line: str) -> bool:
+    """Whether a line says that the model was loaded."""
+    found = _LOADED.search(line)
+    return found is not None and _SUCCESS.search(line, found.end()) is not None

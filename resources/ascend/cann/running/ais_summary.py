@@ -5,7 +5,8 @@ for a model (`benchmark.py`).
 
 The file is `<output>/<name>_summary.json` (older: `<output>/<name>/sumary.json`), all times in milliseconds:
 NPU_compute_time, H2D_latency and D2H_latency as {min, max, mean, median, "percentile(99%)", count}, `throughput`, and
-`npu_compute_time_list` with every run. Some versions write the percentile's key with blanks in it.
+`npu_compute_time_list` with every run. Some versions write the percentile's key with blanks in it, the newest as `P99`.
+The console has a line for each kind of time, of the newest version a row of a table with four decimals.
 """
 
 import json
@@ -23,12 +24,18 @@ MAX_RUNS = 200_000
 _AGREE = 1e-3
 _SHOWN = 60
 
-_NUMBER = r"(\S+?)"
+_NUMBER = r"([^\s=|│]+?)"
+"""Without what parts the words of a line, so that no line takes longer than its length."""
 _BLOCK = re.compile(
     rf"(NPU_compute_time|H2D_latency|D2H_latency)\s*\(ms\)\s*:\s*min\s*=\s*{_NUMBER}\s*,\s*max\s*=\s*{_NUMBER}\s*,"
     rf"\s*mean\s*=\s*{_NUMBER}\s*,\s*median\s*=\s*{_NUMBER}\s*,\s*percentile\(\s*99\s*%\s*\)\s*=\s*{_NUMBER}\s*$"
 )
-_THROUGHPUT = re.compile(r"throughput\s+1000\*batchsize\.mean\(\S+?\)/NPU_compute_time\.mean\(\S+?\)\s*:\s*(\S+)\s*$")
+_ROW = re.compile(
+    r"[│|]\s*(NPU_compute_time|H2D_latency|D2H_latency)\s*\(ms\)" + rf"\s*[│|]\s*{_NUMBER}" * 5 + r"\s*[│|]\s*$"
+)
+_THROUGHPUT = re.compile(
+    r"[Tt]hroughput\s+1000\*batchsize(?:\.mean)?\([^\s()]++\)/NPU_compute_time\.mean\([^\s()]++\)\s*:\s*(\S+)\s*$"
+)
 _ENERGY = re.compile(r"NPU ID\s*:\s*\d+\s+energy consumption\s*\(J\)\s*:\s*(\S+)\s*$")
 
 
@@ -102,7 +109,7 @@ def console(text: str) -> Console:
     throughput: list[float] = []
     energy: float | None = None
     for line in clean(text):
-        if (block := _BLOCK.search(line)) is not None:
+        if (block := _BLOCK.search(line) or _ROW.search(line)) is not None:
             low, high, mean, median, p99 = (_printed(word, line) for word in block.groups()[1:])
             blocks[block[1]].append(Spread(low, high, mean, median, p99))
         elif (found := _THROUGHPUT.search(line)) is not None:
@@ -159,13 +166,14 @@ def _spread(held: dict[str, Any], key: str) -> Spread | None:
     block = held.get(key)
     if not isinstance(block, dict):
         return None
-    numbers = [_finite(block.get(name)) for name in ("min", "max", "mean", "median", "percentile(99%)")]
+    p99 = block.get("percentile(99%)", block.get("P99"))
+    numbers = [_finite(value) for value in (*map(block.get, ("min", "max", "mean", "median")), p99)]
     known = [number for number in numbers if number is not None and number >= 0]
     count = block.get("count", 0)
     if len(known) != len(numbers) or not _is_count(count):
         return None
-    low, high, mean, median, p99 = known
-    return Spread(low, high, mean, median, p99, count)
+    low, high, mean, median, top = known
+    return Spread(low, high, mean, median, top, count)
 
 
 def _is_count(value: object) -> bool:

@@ -31,6 +31,8 @@ INSTALL = (
 )
 PROBE_SECONDS = 120.0
 MAX_PYTHONS = 4
+_WIDE = ("/usr/bin/env", "COLUMNS=400")
+"""The newest ais_bench cuts its flags to the terminal's width, which for a pipe is 80."""
 _FLAG = re.compile(r"--[A-Za-z][\w-]*")
 _SHOWN = 300
 
@@ -117,7 +119,7 @@ def _command(
     site: Site, kind: Kind, prefix: tuple[str, ...], version: str, work: Path, tried: list[str]
 ) -> Tool | None:
     """The command if its help names the model's flag, which it does only where all it needs is there."""
-    done = _ran(site, [*prefix, "--help"], work, tried)
+    done = _ran(site, [*_WIDE, *prefix, "--help"], work, tried)
     if done is None:
         return None
     flags = frozenset(_FLAG.findall(done.stdout))

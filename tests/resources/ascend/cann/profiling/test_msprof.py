@@ -155,6 +155,24 @@ def test_the_newest_table_counts(tmp_path: Path) -> None:
     assert [row.text("Op Name") for row in rows(profile, "op_summary")] == ["op_summary_1.csv"]
 
 
+def test_a_table_in_slices_is_read_whole_and_in_order(tmp_path: Path) -> None:
+    names = [f"op_summary_slice_{number}_20250815013902.csv" for number in (0, 2, 10, 1)]
+    others = ["op_summary_slice_0_20250101000000.csv", "op_summary_20250101000000.csv"]
+    found = profile_with(tmp_path, "mindstudio_profiler_output", [*names, *others])
+    for age, name in enumerate([*others, *sorted(names)]):
+        os.utime(found / "mindstudio_profiler_output" / name, (1000 + age, 1000 + age))
+    read = [row.text("Op Name").split("_")[3] for row in rows(found, "op_summary")]
+    assert read == ["0", "1", "2", "10"]
+
+
+def test_slices_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = profile_with(tmp_path, "summary", ["op_summary_slice_0_1.csv", "op_summary_slice_1_1.csv"])
+    one = (found / "summary" / "op_summary_slice_0_1.csv").stat().st_size
+    monkeypatch.setattr(msprof, "MAX_TABLE_BYTES", one)
+    with pytest.raises(BadOutput, match="fewer runs"):
+        list(rows(found, "op_summary"))
+
+
 def test_links_lead_nowhere(tmp_path: Path) -> None:
     outside = profile_with(tmp_path / "outside", "summary")
     profile = tmp_path / "PROF_1"

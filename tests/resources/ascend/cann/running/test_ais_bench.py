@@ -1,7 +1,8 @@
-"""How ais_bench is found, called in both spellings, and what its failures mean."""
+"""How ais_bench is found, called in each spelling, and what its failures mean."""
 
 import ast
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,46 @@ def test_the_second_spelling() -> None:
         *("--output-dirname", "run", "--outfmt", "NPY", "--loop", "1", "--warmup-count", "0"),
         *("--energy-consumption", "1", "--npu-id", "4"),
     ]
+
+
+NEWEST = Tool(
+    "ais_bench",
+    ("/usr/bin/python3", "-m", "ais_bench"),
+    frozenset({
+        *("--model", "--output", "--output-dirname", "--output_dirname", "--warmup-count", "--acl-json-path"),
+        *("--dymDims", "--outputSize", "--energy-consumption", "--no-energy-consumption", "--npu-id"),
+    }),
+)  # fmt: skip
+"""Its help names `--output_dirname` in a sentence, and does not take it."""
+
+
+def test_the_newest_spelling() -> None:
+    dims = Setting("dymdims", {"x": (1, 6)}, (6,))
+    asked = request(setting=dims, output_bytes=(64,), acl_json=Path("/w/acl.json"), energy_of=4)
+    assert arguments(NEWEST, asked) == [
+        *("/usr/bin/python3", "-m", "ais_bench", "--model", "/w/model.om", "--device", "0", "--output", "/w/output"),
+        *("--output-dirname", "run", "--outfmt", "NPY", "--loop", "1", "--warmup-count", "0"),
+        *("--dymDims", "x:1,6", "--outputSize", "64", "--acl-json-path", "/w/acl.json"),
+        *("--energy-consumption", "--npu-id", "4"),
+    ]
+
+
+def test_a_help_that_is_cut_to_the_terminals_width_is_asked_for_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = use(install(tmp_path / "tools"), monkeypatch)
+    (fake.programs / "python3").write_text(
+        """#!/bin/sh
+case "$*" in
+*probe*) echo '{"ais_bench": true, "session": false}' ;;
+*) if [ "${COLUMNS:-80}" -lt 200 ]; then echo "--model  --output-dir…  --energy-con…  --npu-id"
+   else echo "--model  --output-dirname  --energy-consumption  --no-energy-consumption  --npu-id"; fi ;;
+esac
+"""
+    )
+    tool = find_tools(fake.site).require_command()
+    assert tool.tells_energy
+    assert tool.flag("dirname") == "--output-dirname"
 
 
 def test_a_dump_is_configured_by_a_file() -> None:
@@ -220,6 +261,14 @@ def test_figures_that_look_like_codes_are_not_taken_for_them(model: OmFile) -> N
     found = failure("ais_bench failed", log, om=model, options=OPTIONS)
     assert type(found) is ToolFailed
     assert "memory" not in str(found).splitlines()[0]
+
+
+def test_a_log_that_almost_says_that_a_model_was_loaded_takes_no_longer(model: OmFile) -> None:
+    log = "507011 " + "load model x" * 100_000 + "\n" + "name:" * 100_000
+    started = time.process_time()
+    found = failure("ais_bench failed", log, om=model, options=OPTIONS)
+    assert time.process_time() - started < 2
+    assert type(found) is NotLoadable
 
 
 SCRAPS = st.sampled_from([

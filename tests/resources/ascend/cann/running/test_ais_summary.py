@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from typing import Any
 
 import pytest
@@ -58,6 +59,11 @@ def test_every_run_is_kept_in_order() -> None:
 def test_a_key_with_blanks_in_it_is_the_same_key() -> None:
     blanks = {key.replace("99%", "99%" + " " * 36): value for key, value in BLOCK.items()}
     assert parse(summary(NPU_compute_time=blanks)).compute == parse(summary()).compute
+
+
+def test_the_newest_spelling_of_the_percentile_is_the_same_key() -> None:
+    short = {key.replace("percentile(99%)", "P99"): value for key, value in BLOCK.items()}
+    assert parse(summary(NPU_compute_time=short)).compute == parse(summary()).compute
 
 
 def test_what_was_not_copied_or_not_told_is_none() -> None:
@@ -121,6 +127,42 @@ def test_the_console_is_read_among_its_noise() -> None:
 )
 def test_dress_does_not_matter(wrap: Any) -> None:
     assert console(wrap(CONSOLE)) == console(CONSOLE)
+
+
+TABLE = """\
+[INFO] -----------------Performance Summary------------------
+╒═══════════════════════╤════════╤═════════╕
+│ Metric                │    min │     max │   mean │   median │    P99 │
+╞═══════════════════════╪════════╪═════════╡
+│ H2D_latency (ms)      │ 0.1000 │  0.3000 │ 0.2000 │   0.2000 │ 0.3000 │
+├───────────────────────┼────────┼─────────┤
+│ NPU_compute_time (ms) │ 2.0000 │  3.0000 │ 2.5000 │   2.5000 │ 2.9900 │
+│ D2H_latency (ms)      │ 0.1000 │  0.3000 │ 0.2000 │   0.2000 │ 0.3000 │
+╘═══════════════════════╧════════╧═════════╛
+[INFO] Throughput 1000*batchsize.mean(1)/NPU_compute_time.mean(2.5): 400.0
+[INFO] NPU ID:4 energy consumption(J):59.5
+"""
+
+
+def test_the_newest_version_says_the_same_in_a_table() -> None:
+    assert console(TABLE) == console(CONSOLE)
+
+
+def test_the_first_versions_named_the_batch_size_alone() -> None:
+    assert console(CONSOLE.replace("batchsize.mean(1)", "batchsize(1)")) == console(CONSOLE)
+
+
+def test_several_threads_tell_a_mean_alone_which_is_no_block() -> None:
+    found = console("[INFO] NPU_compute_time (ms): mean = 2.5\n")
+    assert found.compute == ()
+
+
+@pytest.mark.parametrize("repeated", [("min=1", ",max=1", ",mean=1", ",median=1", ",percentile(99%)=1"), ("│1",)])
+def test_a_line_that_almost_fits_in_many_ways_takes_no_longer(repeated: tuple[str, ...]) -> None:
+    line = "│ NPU_compute_time (ms)" + ": " * (len(repeated) > 1) + "".join(part * 2000 for part in repeated) + " !"
+    started = time.process_time()
+    assert console(line).compute == ()
+    assert time.process_time() - started < 2
 
 
 def test_several_devices_have_a_block_each() -> None:
