@@ -95,9 +95,12 @@ class _Task:
         return golden.write(fixed, inputs, _folder(self.work / "golden"))
 
     def behind_aipp(self, held: Dumped) -> Reference:
-        """Every node in FP32, on what AIPP made of the images on the device."""
+        """Every node in FP32, on what AIPP made of the images."""
         signature = onnx_files.signature(onnx_files.load(self.onnx))
-        return self.reference(aipp_inputs.prepared(self.options.aipp, signature, self.inputs, held.tensors))
+        found = aipp_inputs.prepared(self.options, signature, self.inputs, held.tensors)
+        for name in found.computed:
+            self.site.say(f"the device kept nothing that AIPP made of input {name!r}: it is computed here")
+        return self.reference(found.inputs)
 
     def run(self, om: "OmFile", dumped: Path | None = None) -> "dict[str, NDArray[Any]]":
         """An `.om`'s outputs on the device; `dumped`: where every operator's tensors go."""

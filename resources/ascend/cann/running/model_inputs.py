@@ -117,9 +117,14 @@ def _template(port: "Port", given: Sequence[int] | None) -> Shape:
         return tuple(given)
     if all(dim >= 0 for dim in given):
         return shape
-    # Gears, of which the file holds the largest: the options know which axes are open. AIPP turns NCHW to NHWC.
-    turned = (given[0], given[2], given[3], given[1]) if len(given) == _IMAGE else tuple(given)
-    return turned if not _fits(tuple(given), shape) and _fits(turned, shape) else tuple(given)
+    # Gears, of which the file holds the largest: the options know which axes are open. AIPP turns NCHW to NHWC, and
+    # takes images of other sizes and channels than the model.
+    if len(given) != _IMAGE or _fits(tuple(given), shape):
+        return tuple(given)
+    turned: Shape = (given[0], given[2], given[3], given[1])
+    if port.dtype == "uint8" and len(shape) == _IMAGE:
+        turned = tuple(want if want < 0 else have for want, have in zip(turned, shape, strict=True))
+    return turned if _fits(turned, shape) else tuple(given)
 
 
 def _fits(template: Shape, shape: Shape) -> bool:
@@ -132,7 +137,9 @@ def _takes(port: "Port | None", shape: Shape, array: "NDArray[Any]") -> bool:
     # A YUV image for AIPP has fewer bytes than its shape says: half a byte of colour for each pixel.
     if port is None or port.dtype != "uint8" or array.dtype.name != "uint8" or port.size <= 0:
         return False
-    return port.size != prod(shape) and array.nbytes == port.size
+    held = prod(port.shape)
+    # The file tells the bytes of the largest gear.
+    return port.size != held > 0 and array.nbytes * held == port.size * prod(shape)
 
 
 def _given(setting: Setting, arrays: "Mapping[str, NDArray[Any]]") -> dict[str, Shape]:

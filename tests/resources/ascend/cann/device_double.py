@@ -63,7 +63,8 @@ def to_fractal_nz(array: NDArray[Any], block: int = 16) -> NDArray[Any]:
 class Device:
     """The device's side of a model. `groups`: nodes of one operator, by the last one's name; `faults`: what goes wrong.
 
-    `skipped`: operators that dump nothing. `layout`: how the device holds a result. `aipp`: what prepares an input.
+    `skipped`: operators that dump nothing. `layout`: how the device holds a result. `aipp`: what prepares an input;
+    `keeps_aipp`: whether that leaves something, `aipp_names`: what its operators are called, in order.
     """
 
     model: onnx.ModelProto
@@ -72,14 +73,16 @@ class Device:
     skipped: frozenset[str] = frozenset()
     layout: Callable[[NDArray[Any]], NDArray[Any]] = lambda array: array
     aipp: Mapping[str, Fault] = field(default_factory=dict)
+    keeps_aipp: bool = True
+    aipp_names: Sequence[str] = ("aipp0", "aipp1")
 
     def run(self, inputs: Mapping[str, NDArray[Any]], dump: Path | None = None) -> Arrays:
         known: Arrays = dict(inputs)
         for index, (name, prepare) in enumerate(self.aipp.items()):
             prepared = prepare(inputs[name]).astype(np.float16)
             known[name] = prepared.astype(np.float32)
-            if dump is not None:
-                self._write(dump, f"Aipp.aipp{index}.0.5.{STAMP - 9 + index}", [prepared])
+            if dump is not None and self.keeps_aipp:
+                self._write(dump, f"Aipp.{self.aipp_names[index]}.0.5.{STAMP - 9 + index}", [prepared])
         inside = {name: last for last, names in self.groups.items() for name in names}
         for index, node in enumerate(self.model.graph.node):
             made = self._computed(node, known)

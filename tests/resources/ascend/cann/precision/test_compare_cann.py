@@ -335,9 +335,22 @@ class TestBehindAipp:
         assert all(layer.local_error < 1e-3 and layer.cosine_similarity > 0.999 for layer in found.layers)
         assert found.outputs[0].relative_euclidean_distance < 1e-3
 
-    def test_a_dump_without_its_result_is_named(self, bench: Bench) -> None:
-        with pytest.raises(BadOutput, match="dumped 0 AIPP operators and 1 are compiled in"):
-            bench.compare(Device(self.MODEL), {"x": floats((2, 3, 4, 6)), "k": np.ones(1, np.float32)}, self.OPTIONS)
+    def test_what_the_device_kept_nothing_of_is_computed(self, bench: Bench) -> None:
+        """As where AIPP is fused with the first convolution: nothing of its own is dumped."""
+        (plain,) = self.OPTIONS.aipp
+        scale = {"mean_chn": (128,) * 3, "var_reci_chn": (1 / 64,) * 3}
+        device = Device(self.MODEL, aipp={"x": self.prepare}, keeps_aipp=False)
+        options = self.OPTIONS.model_copy(update={"aipp": (plain.model_copy(update=scale),)})
+        found = bench.compare(device, self.inputs(), options)
+        assert found.outputs[0].relative_euclidean_distance < 1e-3
+        assert bench.tools is not None
+        assert "the device kept nothing that AIPP made of input 'x': it is computed here" in bench.tools.said
+
+    def test_what_can_be_neither_found_nor_computed_is_named(self, bench: Bench) -> None:
+        images = {"x": self.IMAGES[:, :3], "k": np.ones(1, np.float32)}
+        device = Device(self.MODEL, aipp={"x": lambda _: np.zeros((2, 3, 4, 6))}, keeps_aipp=False)
+        with pytest.raises(BadOutput, match=r"dumped nothing that AIPP made of the input 'x'.*uint8 of \(2, 4, 6, 3\)"):
+            bench.compare(device, images, self.OPTIONS)
 
     def test_an_operator_before_no_input_is_named(self, bench: Bench) -> None:
         wrong = [
@@ -352,6 +365,31 @@ class TestBehindAipp:
         options = CompileOptions.model_validate({"soc_version": "Ascend310P3", "aipp": wrong})
         with pytest.raises(ValueError, match="aipp stands before input 7, which the model does not have"):
             bench.compare(Device(self.MODEL, aipp={"x": self.prepare}), self.inputs(), options)
+
+    def test_operators_are_known_by_their_names(self, bench: Bench) -> None:
+        """The second input's ran first; GE names an operator for its input."""
+        model = parse("agraph (float[2, 3, 4, 6] x, float[2, 3, 4, 6] z) => (float[2, 3, 4, 6] y) { y = Sub(x, z) }")
+        (plain,) = self.OPTIONS.aipp
+        both = (plain.model_copy(update={"related_input_rank": 1}), plain)
+        halves = {"z": lambda images: self.prepare(images) / 2, "x": self.prepare}
+        device = Device(model, aipp=halves, aipp_names=("z_0_aipp", "x_0_aipp"))
+        inputs = {"x": self.IMAGES, "z": self.IMAGES[::-1]}
+        found = bench.compare(device, inputs, self.OPTIONS.model_copy(update={"aipp": both}))
+        assert found.outputs[0].relative_euclidean_distance < 1e-3
+
+    @pytest.mark.parametrize(
+        ("shape", "gears"), [((2, 3, 4, 6), {}), ((2, 3, -1, -1), {"dynamic_image_size": ((8, 6), (4, 6))})]
+    )
+    def test_a_shape_that_the_file_leaves_open_is_the_compiled_one(
+        self, bench: Bench, shape: tuple[int, ...], gears: dict[str, Any]
+    ) -> None:
+        model = parse("agraph (float[N, 3, H, W] x) => (float[N, 3, H, W] y) { y = Tanh(x) }")
+        image = {"aipp_mode": "static", "input_format": "RGB888_U8"}
+        options = CompileOptions.model_validate(
+            {"soc_version": "Ascend310P3", "aipp": [image], "input_shape": {"x": shape}, **gears}
+        )
+        found = bench.compare(Device(model, aipp={"x": self.prepare}), {"x": self.IMAGES}, options)
+        assert found.outputs[0].relative_euclidean_distance < 1e-3
 
     def test_a_shape_that_nobody_knows_is_named(self, bench: Bench) -> None:
         model = parse("agraph (float[2, 3, H, 6] x) => (float[2, 3, H, 6] y) { y = Tanh(x) }")

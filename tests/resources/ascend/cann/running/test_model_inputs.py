@@ -1,6 +1,7 @@
 """What a model takes is decided before a device is touched, and a wrong input is named."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,31 @@ def test_gears_fill_what_is_open_whatever_the_layout(
     assert largest(held, compiled) == found[biggest]
     for setting in found:
         assert setting_of(held, compiled, {"image": image(*setting.shapes["image"])}) == setting
+
+
+@pytest.mark.parametrize(
+    ("compiled", "port", "shapes"),
+    [
+        (BATCHES, (8, 6, 6, 4), [(1, 6, 6, 4), (8, 6, 6, 4), (4, 6, 6, 4)]),
+        (SIZES, (1, 8, 4, 4), [(1, 4, 4, 4), (1, 8, 4, 4)]),
+    ],
+)
+def test_gears_of_images_have_the_size_and_the_channels_before_aipp(
+    tmp_path: Path, compiled: CompileOptions, port: tuple[int, ...], shapes: list[tuple[int, ...]]
+) -> None:
+    held = om(tmp_path, (Tensor("image", "uint8", port),))
+    assert [setting.shapes["image"] for setting in settings(held, compiled)] == shapes
+
+
+def test_images_of_yuv_are_known_by_their_bytes_in_every_gear(tmp_path: Path) -> None:
+    """GE tells three channels for YUV420SP, and half the bytes of that."""
+    held = om(tmp_path, (Tensor("image", "float32", (-1, 3, 4, 4)),))
+    yuv = replace(held, inputs=(Port("image", "uint8", (8, 4, 4, 3), 8 * 24),))
+    for batch in (1, 8, 4):
+        given_ = {"image": image(batch, 6, 4, 1, dtype="uint8")}
+        assert setting_of(yuv, BATCHES, given_).shapes["image"] == (batch, 4, 4, 3)
+    with pytest.raises(ValueError, match="of no gear"):
+        checked_inputs(yuv, BATCHES, {"image": image(2, 6, 4, 1, dtype="uint8")})
 
 
 def test_dims_fill_the_options_order_and_come_out_in_the_models(tmp_path: Path) -> None:
