@@ -139,7 +139,7 @@ def _write(here: Tree, call: Call, payload: Payload, argv: Sequence[str], fault:
         outputs=outputs,
         weights=payload.packed(),
         attributes={"memory_size": payload.meta["times"][0]["memory"]},
-        operators=[(node["name"], (node["onnx"],)) for node in payload.meta["nodes"]],
+        operators=[(node["name"], tuple(filter(None, [node["onnx"]]))) for node in payload.meta["nodes"]],
     )
     data = path.read_bytes()
     if fault == "half_om":

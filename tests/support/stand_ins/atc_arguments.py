@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stand_ins import aipp
 from stand_ins.tree import Tree
 
 _FLAGS_TEXT = """
@@ -28,6 +29,7 @@ SINCE_8 = frozenset({"external_weight", "deterministic", "status_check", "jit_co
 """Flags that the stand-in of the oldest generation does not have, so that a version range has something to meet."""
 
 _PATH = re.compile(r"[\w\u4e00-\u9fff./~-]+")
+_GEARS = ("dynamic_batch_size", "dynamic_image_size", "dynamic_dims")
 _SIMPLE = ("input_format", "precision_mode", "precision_mode_v2")
 
 
@@ -101,15 +103,18 @@ def understood(values: dict[str, str], tree: Tree) -> Call:
     _required(values, tree)
     _legal(values, tree)
     _exclusions(values)
-    if "insert_op_conf" in values:
-        raise Wrong(Message("E19999", "The stand-in has no image preprocessor: it compiles no AIPP."))
+    if "insert_op_conf" in values and any(values.get(name) for name in _GEARS):
+        raise Wrong(Message("E19999", "The stand-in has no AIPP before gears."))
     options: dict[str, Any] = {"soc_version": values["soc_version"]}
     options |= {name: values[name] for name in _SIMPLE if name in values}
     if "input_shape" in values:
         options["input_shape"] = _shapes(values["input_shape"])
     for name, read in _READERS.items():
         if name in values:
-            options[name] = read(values[name])
+            options[_NAMES.get(name, name)] = read(values[name])
+    if "aipp" in options:
+        # The device then computes it in one operator with the first convolution.
+        options["aipp_fused"] = values.get("enable_small_channel") == "1"
     return Call(values, options)
 
 
@@ -152,7 +157,7 @@ def socs(tree: Tree) -> set[str]:
 
 
 def _exclusions(values: dict[str, str]) -> None:
-    gears = [name for name in ("dynamic_batch_size", "dynamic_image_size", "dynamic_dims") if values.get(name)]
+    gears = [name for name in _GEARS if values.get(name)]
     if len(gears) > 1:
         names = ", ".join(f"--{name}" for name in gears)
         raise Wrong(Message("E10009", f"[{names}] are mutually exclusive."))
@@ -197,6 +202,13 @@ def _mixlist(path: str) -> dict[str, list[str]]:
     return moved
 
 
+def _aipp(path: str) -> list[dict[str, Any]]:
+    try:
+        return aipp.read(_file(path))
+    except aipp.NotAipp as error:
+        raise Wrong(Message(*error.args)) from error
+
+
 def _file(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -210,4 +222,6 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "dynamic_dims": _lists,
     "keep_dtype": _lines,
     "modify_mixlist": _mixlist,
+    "insert_op_conf": _aipp,
 }
+_NAMES = {"insert_op_conf": "aipp"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stand_ins import aipp
 from stand_ins.payload import Payload, unpacked
 from stand_ins.tree import Tree
 
@@ -65,21 +66,36 @@ def _compiled(tree: Tree, model: Path, options: dict[str, Any]) -> Verdict:
     from resources.ascend.options import CompileOptions
     from resources.ascend.toolchain import CompileRefused, ToolchainIdentity
 
+    options = dict(options)
+    ops, fused = options.pop("aipp", []), options.pop("aipp_fused", False)
     typed = CompileOptions.model_validate(options)
     identity = ToolchainIdentity(name="stand-in", version=tree.internal, cann=tree.version, origin="emulated")
     try:
         om, report = compile_model(model, typed, identity)
     except CompileRefused as refusal:
         return Verdict([item.model_dump(mode="json") for item in refusal.diagnostics], None)
+    inputs = [(port.name, port.dtype, list(port.shape or ())) for port in om.signature.inputs]
+    try:
+        images = aipp.before(ops, [(name, shape) for name, _, shape in inputs])
+    except aipp.NotAipp as error:
+        code, text = error.args
+        return Verdict([{"code": code, "message": text, "nodes": [], "cause": "", "solution": ""}], None)
+    nodes = [_aipp_node(name) for name in images if not fused]
     meta = {
-        "inputs": [[port.name, port.dtype, list(port.shape or ())] for port in om.signature.inputs],
+        "inputs": [[n, "uint8", aipp.port(images[n])] if n in images else [n, d, s] for n, d, s in inputs],
+        "aipp": images,
         "outputs": [[port.name, port.dtype, list(port.shape or ())] for port in om.signature.outputs],
         "options": options,
         "times": _times(om.structure, typed),
-        "nodes": _nodes(tree, om.structure),
+        "nodes": [*nodes, *_nodes(tree, om.structure)],
     }
     warnings = [item.model_dump(mode="json") for item in report.warnings]
     return Verdict(warnings, Payload(meta, om.lowered, model.read_bytes()))
+
+
+def _aipp_node(name: str) -> dict[str, Any]:
+    """The operator that GE puts before an input: it stands for no node of the ONNX file."""
+    return {"name": f"{name}_0_aipp", "type": "Aipp", "onnx": "", "inputs": [f"{name}@image"], "outputs": [name]}
 
 
 def _nodes(tree: Tree, structure: bytes) -> list[dict[str, Any]]:

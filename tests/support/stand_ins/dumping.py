@@ -65,9 +65,10 @@ def _tensors(loaded: Loaded, arrays: "Sequence[NDArray[Any]]") -> "dict[str, NDA
     ends = {value.name for value in model.graph.output}
     model.graph.output.extend(value for value in model.graph.value_info if value.name not in ends)
     names = [value.name for value in model.graph.output]
-    feeds = {name: array for (name, _, _), array in zip(loaded.inputs, arrays, strict=True)}
+    feeds = loaded.feeds(arrays)
+    images = {f"{n}@image": array for (n, _, _), array in zip(loaded.inputs, arrays, strict=True)}
     session = open_session(lower(model, options).SerializeToString(), session_options())
-    made = {**feeds, **run_session(session, names, feeds)}
+    made = {**images, **feeds, **run_session(session, names, feeds)}
     if options.mode != "force_fp16":
         return made
     with np.errstate(over="ignore"):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stand_ins import aipp
 from stand_ins.payload import NotOm, from_om
 from stand_ins.tree import Tree
 
@@ -69,14 +70,18 @@ class Loaded:
             f"tensor size mismatches. given {given}, the model has {[g['shapes'] for g in self.meta['times']]}"
         )
 
+    def feeds(self, arrays: "Sequence[NDArray[Any]]") -> "dict[str, NDArray[Any]]":
+        """What the network itself gets, behind AIPP."""
+        ops = self.meta["aipp"]
+        return {n: aipp.prepare(ops, n, array) for (n, _, _), array in zip(self.inputs, arrays, strict=True)}
+
     def run(self, arrays: "Sequence[NDArray[Any]]") -> "list[NDArray[Any]]":
         """One batch."""
         from resources.onnx_files.sessions import open_session, run_session, session_options
 
         if self._session is None:
             self._session = open_session(self.payload.lowered, session_options())
-        feeds = {name: array for (name, _, _), array in zip(self.inputs, arrays, strict=True)}
-        made = run_session(self._session, self.outputs, feeds)
+        made = run_session(self._session, self.outputs, self.feeds(arrays))
         return [made[name] for name in self.outputs]
 
     def milliseconds(self, gear: dict[str, Any]) -> float:

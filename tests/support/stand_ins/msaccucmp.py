@@ -82,7 +82,7 @@ def _convert(args: argparse.Namespace, fault: str) -> int:
 
 def _compare(here: tree.Tree, args: argparse.Namespace, fault: str) -> int:
     graph = json.loads(Path(args.f).read_text(encoding="utf-8"))["graph"][0]
-    originals = {_spelt(op["name"]): op["attr"][0]["value"]["list"]["s"][0] for op in graph["op"]}
+    originals = {_spelt(op["name"]): (op["attr"][0]["value"]["list"]["s"] or [""])[0] for op in graph["op"]}
     rows, code = [], 0
     for number, (path, tensors) in enumerate(_files(Path(args.m))):
         kind, name = path.name.split(".")[:2]

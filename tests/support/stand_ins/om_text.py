@@ -33,7 +33,7 @@ def _json(name: str, meta: dict[str, Any]) -> dict[str, Any]:
         {
             "name": node["name"],
             "type": node["type"],
-            "attr": [{"key": "_datadump_original_op_names", "value": {"list": {"s": [node["onnx"]]}}}],
+            "attr": [{"key": "_datadump_original_op_names", "value": {"list": {"s": [*filter(None, [node["onnx"]])]}}}],
             "input": [f"{source}:0" for source in node["inputs"]],
             "output_desc": [{"attr": []} for _ in node["outputs"]],
         }
