@@ -10,46 +10,35 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from resources.ascend.cann import text
 from resources.ascend.cann.compiling import codes
+from resources.ascend.cann.compiling.console import FAILURE, MESSAGES, START, SUCCESS, lines
 from resources.ascend.cann.compiling.mentions import Mention, mention
 from resources.ascend.toolchain import Diagnostic
-
-START = "ATC start working now, please wait for a moment."
-SUCCESS = "ATC run success, welcome to the next use."
-FAILURE = "ATC run failed"
-"""The failure line's beginning; its end differs: `Please check the detail log, Try 'atc --help' ...`."""
 
 MAX_MESSAGE = 4000
 """Characters of a message, cause or solution."""
 MAX_DIAGNOSTICS = 500
 """Root causes that are told apart; the operators of any further one are added to the last."""
 
-_PHRASES = (
-    (START, re.compile(r"ATC start working(?: now, please wait for a moment)?\.?")),
-    (SUCCESS, re.compile(r"ATC run success(?:, welcome to the next use|(?!\w))\.?")),
-)
 _STAMP = r"(?:\[PID:\s*+\d++\]\s*+)?(?:\d{4}-\d\d-\d\d[- ]\d\d:\d\d:\d\d[.\d]*+\s*+)?"
-_CODE = r"(?P<code>[EW](?:[A-Z]\d{4}|\d{4,5}))(?![\w])"
-_HEAD = re.compile(rf"{_STAMP}(?:{_CODE}:|(?P<title>[A-Za-z][\w ./-]{{0,99}})\({_CODE.replace('code', 'titled')}\):)")
-_INNER_HEAD = re.compile(r"(?P<code>[EW][A-Z0-9]\d{0,4}(?:9999|8888))(?=[\s\[])")
-_AFTER_CODE = re.compile(rf"\s*+{_STAMP}(?:(?P<title>[\w./-]{{0,100}}+)\([EW][A-Z0-9]\d{{3,4}}\):\s*+)?")
-_NOISE = re.compile(r"[-\\|/.\s]*+|option \w++=.*+|\.\.\. \d++ \w++ left out \.\.\.")
-_SPINNER = re.compile(r"[-\\|/.]++(?=ATC |E[A-Z0-9]\d{4}|\[PID)")
+_COLON = "[:\uff1a]"
+"""An input method writes the full-width one."""
+_CODE = r"(?P<code>[EW][A-Z\d]\d{4})(?![\w])"
+_HEAD = re.compile(
+    rf"{_STAMP}(?:{_CODE}{_COLON}|(?P<title>[A-Za-z][\w ./-]{{0,99}})?\({_CODE.replace('code', 'titled')}\){_COLON})"
+)
+_INNER_HEAD = re.compile(r"(?P<code>[EW][A-Z\d](?:9999|8888))(?=[\s\[])")
+_AFTER_CODE = re.compile(rf"\s*+{_STAMP}(?:(?P<title>[\w./-]{{0,100}}+)\([EW][A-Z\d]\d{{4}}\):\s*+)?")
+_STAMPED = re.compile(_STAMP)
+_BEFORE = re.compile(r"[^\x00-\x7f]{1,100}+[:\s]*+")
+"""Somebody's words in another script, in front of what they copied."""
 _SECTION = re.compile(
-    r"(?P<name>Possible Cause|Solution|TraceBack)\s*+(?:\([^)]{0,60}\))?\s*+:\s*+(?P<rest>.*+)", re.IGNORECASE
+    rf"(?P<name>Possible Cause|Solution|TraceBack)\s*+(?:\([^)]{{0,60}}\))?\s*+{_COLON}\s*+(?P<rest>.*+)", re.IGNORECASE
 )
 _NOTHING = re.compile(r"(?:Inner|Internal) Error[!.]?|Inner Error, .{0,80}", re.IGNORECASE)
 _NUMBERED = re.compile(r"\d{1,2}[.)]\s")
 
-_CODE_OF = (
-    ("No supported Ops kernel and engine are found", "EZ3003"),
-    ("No parser is registered for Op", "E19010"),
-    ("No operator plugin is registered for Op", "E13010"),
-    ("Optype ", "EZ3002"),
-    ("Failed to compile Op", "E20001"),
-    ("IR for Op", "EZ0501"),
-)
+_CODE_OF = tuple(zip(MESSAGES, ("EZ3003", "E19010", "E13010", "EZ3002", "E20001", "EZ0501"), strict=True))
 """The code that a message has when it stands first; in a TraceBack it has none."""
 
 
@@ -66,31 +55,15 @@ class AtcLog:
 
 def parse(log: str) -> AtcLog:
     """Read console text. Never raises; what is no message is left out, and every error and warning is kept."""
-    lines = list(_lines(log))
-    messages = list(_messages(lines))
+    said = lines(log)
+    messages = list(_messages(said))
     return AtcLog(
-        started=START in lines,
-        succeeded=SUCCESS in lines,
-        failed=any(line.startswith(FAILURE) for line in lines),
+        started=START in said,
+        succeeded=SUCCESS in said,
+        failed=any(line.startswith(FAILURE) for line in said),
         errors=_merged(item for message in messages if not message.warning for item in _diagnostics(message)),
         warnings=_merged(item for message in messages if message.warning for item in _diagnostics(message)),
     )
-
-
-def _lines(log: str) -> Iterator[str]:
-    """Lines with their indentation, without noise; fixed phrases stand alone even where line ends were lost."""
-    for line in text.clean(log):
-        shown = _SPINNER.sub("", line, count=1) if line[:1] in "-\\|/." else line
-        for phrase, spelt in _PHRASES:
-            if found := spelt.match(shown.lstrip()):
-                yield phrase
-                shown = shown.lstrip()[found.end() :]
-        if shown.startswith(FAILURE) and "for more information" in shown:
-            end = shown.index("for more information") + len("for more information")
-            yield shown[:end]
-            shown = shown[end:]
-        if not line or (shown and not _NOISE.fullmatch(shown.strip())):
-            yield shown
 
 
 @dataclass
@@ -117,9 +90,9 @@ class _Message:
         return not self.message or bool(_NOTHING.fullmatch(self.message))
 
 
-def _messages(lines: list[str]) -> Iterator[_Message]:
+def _messages(said: list[str]) -> Iterator[_Message]:
     current: _Message | None = None
-    for line in lines:
+    for line in said:
         head = _head(line.strip())
         if head is None:
             if current is not None:
@@ -136,6 +109,8 @@ def _messages(lines: list[str]) -> Iterator[_Message]:
 
 def _head(line: str) -> _Message | None:
     """The beginning of a message, if the line is one."""
+    before = _BEFORE.match(line)
+    line = line[before.end() :] if before else line
     found = _HEAD.match(line)
     if found:
         code, title = found["code"] or found["titled"], (found["title"] or "").strip()
@@ -166,7 +141,8 @@ def _continue(current: _Message, line: str) -> None:
     elif current.section == "solution" and (section or line[0] == " " or _NUMBERED.match(shown)):
         current.solution = _joined(current.solution, shown)
     elif current.section == "message" and (current.says_nothing or not current.ended):
-        current.message = _sentence(shown) if current.says_nothing else _joined(current.message, shown)
+        said = _STAMPED.sub("", shown, count=1) if current.says_nothing else shown
+        current.message = _sentence(said) if current.says_nothing else _joined(current.message, said)
         current.ended = _ends(shown)
     elif current.section != "end" and not current.warning:
         # Copies lose the indentation, and some versions the heading: what follows may still name operators.
@@ -191,19 +167,19 @@ def _sentence(line: str) -> str:
 def _diagnostics(message: _Message) -> Iterator[Diagnostic]:
     """The message, and one more for each further operator type that its TraceBack refuses."""
     first = mention(message.message)
-    nodes: dict[str, dict[str, None]] = {first.op: {first.node: None}}
+    nodes: dict[str, dict[str, None]] = {first.op: dict.fromkeys(first.nodes)}
     texts = {first.op: (message.code, message.message)}
     for line in message.trace:
         found = mention(line)
         op = first.op if _same_cause(message, first, found) else found.op
         if op not in nodes and len(nodes) < MAX_DIAGNOSTICS:
             texts[op] = (_code_of(line, message.code), _sentence(line))
-        nodes.setdefault(op if op in texts else first.op, {})[found.node] = None
+        nodes.setdefault(op if op in texts else first.op, {}).update(dict.fromkeys(found.nodes))
     for op, (code, said) in texts.items():
         yield Diagnostic(
             code=code,
             message=said,
-            nodes=tuple(node for node in nodes[op] if node),
+            nodes=tuple(nodes[op]),
             cause=message.cause,
             solution=message.solution,
             title=message.title,

@@ -25,7 +25,7 @@ UNKNOWN = "E19999"
 _SHELL_SIGNAL = 128
 """A shell, as `atc` is, reports a program that a signal killed as 128 and the signal."""
 _NOT_FOUND = 127
-_DECISIVE = frozenset({"memory", "disk-full"})
+_DECISIVE = frozenset({"memory", "disk-full", "cpp-headers"})
 """Symptoms that make any error the machine's. Others also stand in the noise around a refusal of the model."""
 
 

@@ -18,16 +18,26 @@ _PLACES = 4
 
 @dataclass(frozen=True)
 class Mention:
-    """An operator in a sentence: `node` its name, `op` its type; one of them may be empty."""
+    """An operator in a sentence: `node` its name, `op` its type; one of them may be empty.
+
+    `fused`: the other nodes of an operator that several were fused into, which TBE writes as `first,[first,second]`.
+    """
 
     node: str = ""
     op: str = ""
+    fused: tuple[str, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Every node that is named."""
+        return (self.node, *self.fused) if self.node else ()
 
 
 _NAME = rf"(?P<node>.{{1,{MAX_NAME}}}?)"
 _END = r"\](?=[\s,.;:)'\]]|$)"
 _IN_BRACKETS = rf"(?P<node>(?:[^\]]|\](?![\s,.;:)'\]]|$)){{1,{MAX_NAME}}}?)"
 """A name may hold brackets (`layers[0]/Conv`): it ends with one that the sentence goes on after."""
+_FUSED = r"(?P<node>[^\[\],]{1,512}),(?:\[(?P<fused>[^\[\]]{0,3000})\])?\]"
 _FREE = rf"(?P<node>[^\s\[\],;()']{{1,{MAX_NAME}}})"
 _TYPE = r"(?P<op>[^\s\],;()]{1,200})"
 
@@ -37,6 +47,7 @@ _TEMPLATES = tuple(
     for words, rest in (
         ("Op [", rf"{_IN_BRACKETS}, optype \[{_TYPE}\]"),  # E19010, EZ9010, EZ0501
         ("found for [", rf"{_IN_BRACKETS}\], optype \[{_TYPE}\]"),  # EZ3003
+        ("Failed to compile Op [", rf"{_FUSED}(?:\. \(optype: \[{_TYPE}\])?"),
         ("Op [", rf"{_IN_BRACKETS}\]\. \((?:oppath: \[[^\]]{{0,512}}\], )?optype: \[{_TYPE}\]"),  # E20001, E40021
         ("Op: ", rf"{_NAME}, optype: {_TYPE}"),  # E13010
         ("Op ", rf"{_NAME},? with optype {_TYPE}"),  # E10501, E14001 of CANN 9
@@ -91,4 +102,5 @@ def _as_mention(found: re.Match[str]) -> Mention | None:
     node, op = (parts.get("node") or "").strip(), (parts.get("op") or "").strip(".:")
     if node and (node.lower() in _NO_NAMES or not _HAS_LETTER.search(node)):
         return None
-    return Mention(node.rstrip(".:") if node.endswith((".", ":")) else node, op)
+    fused = dict.fromkeys(name.strip() for name in (parts.get("fused") or "").split(","))
+    return Mention(node.rstrip(".:"), op, tuple(name for name in fused if name and name != node))

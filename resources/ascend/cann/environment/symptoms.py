@@ -28,12 +28,13 @@ class Symptom:
 
 @dataclass(frozen=True)
 class _Sign:
-    """`pattern` is searched in each line; `what` and `remedy` may name its groups."""
+    """`pattern` is searched in each line; `what` and `remedy` may name its groups. `unless`: what explains it else."""
 
     code: str
     pattern: str
     what: str
     remedy: str
+    unless: str = ""
 
 
 def _number(code: str) -> str:
@@ -105,7 +106,7 @@ _SIGNS = (
     _Sign(
         "python-import",
         r"\b(?:EC0010|E40020|E40000)\b(?!.{0,200}(?:No module named|np\.float_|FrameLocalsProxy)).{0,80}?import"
-        r"[^\[\n]{0,40}\[?(?P<name>[^\]\n]{1,120})",
+        r"(?:\s+(?:Python|TBE|modules?)){0,3}\s*+\[?(?P<name>[^\]\n]{1,120})",
         "CANN's own Python code cannot be imported: {name}",
         "see which package is at fault: ascend doctor; then mend it with that Python's pip",
     ),
@@ -126,6 +127,13 @@ _SIGNS = (
         rf"No supported Ops kernel and engine are found for .{{0,200}}optype:? \[?(?P<name>{_BASIC})\b",
         "not even {name} has a kernel: the operator package of this SoC is not installed",
         "install Ascend-cann-kernels-<soc> (since 8.5 Ascend-cann-<soc>-ops) of the toolkit's very version",
+        unless=r"is unsupported\. Reason: (?![^\n]{0,60}\bop type \w{1,80} is not found)",
+    ),
+    _Sign(
+        "cpp-headers",
+        r"fatal error: '(?P<name>[a-z][a-z_]{1,30})' file not found",
+        "CANN's operator compiler does not find {name} of the C++ standard library",
+        "install g++ of the same version as the newest gcc: ls /usr/lib/gcc/*/ /usr/include/c++",
     ),
     _Sign(
         "version-mismatch",
@@ -183,7 +191,7 @@ _SIGNS = (
         "free space where temporary files go (df -h), or let TMPDIR name another folder",
     ),
 )
-_COMPILED = tuple((re.compile(sign.pattern), sign) for sign in _SIGNS)
+_COMPILED = tuple((re.compile(sign.pattern), re.compile(sign.unless or r"(?!)"), sign) for sign in _SIGNS)
 
 
 def explain(log: str) -> tuple[Symptom, ...]:
@@ -193,8 +201,10 @@ def explain(log: str) -> tuple[Symptom, ...]:
     """
     text = "\n".join(clean(_ends(log)))
     found: dict[Symptom, None] = {}
-    for pattern, sign in _COMPILED:
+    for pattern, unless, sign in _COMPILED:
         told = dict.fromkeys(_symptom(sign, match) for match in islice(pattern.finditer(text), 64))
+        if told and unless.search(text):
+            continue
         found.update(dict.fromkeys(islice(told, MAX_OF_ONE)))
     return tuple(found)
 
@@ -208,7 +218,7 @@ def _symptom(sign: _Sign, match: re.Match[str]) -> Symptom:
     named = match.groupdict()
     if module := named.get("module"):
         return missing_module(module)
-    name = (named.get("name") or "").strip()
+    name = (named.get("name") or "").strip().removesuffix(".")
     return Symptom(sign.code, sign.what.format(name=name), sign.remedy.format(name=name))
 
 
@@ -216,6 +226,9 @@ def missing_module(module: str) -> Symptom:
     """A Python module that CANN needs and its Python does not have."""
     package = _PACKAGES.get(module, module)
     what = f"the Python that CANN uses has no module {module}"
+    if module.startswith("_"):
+        remedy = "it is Python's own: that Python is not whole, or not the one meant; let ASCEND_PYTHON name another"
+        return Symptom("python-package", what, remedy)
     if package:
         return Symptom("python-package", what, f"python3 -m pip install {package}")
     remedy = "it comes with CANN: let ASCEND_HOME_PATH name the toolkit, or install the toolkit again"

@@ -41,3 +41,10 @@ from resources.ascend.cann.compiling.mentions import Mention, mention
 )
 def test_an_operator_is_found_in_a_sentence(sentence: str, node: str, op: str) -> None:
     assert mention(sentence) == Mention(node, op)
+
+
+def test_what_several_operators_were_fused_into_names_them_all() -> None:
+    fused = mention("Failed to compile Op [Conv_1,[Conv_1,Relu_2]]. (optype: [Conv2D])")
+    assert (fused.nodes, fused.op) == (("Conv_1", "Relu_2"), "Conv2D")
+    assert mention("Failed to compile Op [trans_1,]. (oppath: [Compile /opp/t.py failed").nodes == ("trans_1",)
+    assert mention("No operator here").nodes == ()

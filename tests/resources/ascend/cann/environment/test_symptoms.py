@@ -29,6 +29,8 @@ CODED = [
     ("numpy-2", "EC0010", "Failed to import Python module [AttributeError: `np.float_` was removed in the NumPy 2.0]."),
     ("python-import", "EC0010", "Failed to import Python module [SyntaxError: invalid syntax (tbe.py, line 3).]."),
     ("python-import", "E40020", "Failed to import Python module ImportError: cannot import name x."),
+    ("python-import", "E40000", "Failed to import te.platform.log_util."),
+    ("cpp-headers", "E40021", "Failed to compile Op [Neg_2]. (x.h:24:10: fatal error: 'cstdint' file not found"),
     ("python-version", "E40002", "Python version 3.6 is not supported."),
     (
         "opp-path",
@@ -78,6 +80,9 @@ HEALTHY = [
     f"{FAILED}E19010: No parser is registered for Op [Conv_52, optype [ai.onnx::11::Convx]].\n",
     f"{FAILED}EZ3003: No supported Ops kernel and engine are found for [AddDsl], optype [AddDsl].\n",
     f"{FAILED}EZ3002: Optype [Conv2DTranspose] of Ops kernel [AIcoreEngine] is unsupported. Reason: dtype.\n",
+    f"""{FAILED}EZ3002: Optype [Conv2D] of Ops kernel [AIcoreEngine] is unsupported. Reason: Dynamic shape is not here!.
+No supported Ops kernel and engine are found for [Conv_1], optype [Conv2D].
+""",
     "sub_model.om of 507008 bytes, 500002 tensors, loss 507011.5, error 507011.5, id 1507033, returned 207001\n",
     "ImportWarning: can't resolve package from __spec__ or __package__, falling back on __name__ and __path__\n",
     "[INFO] acl init success\n[INFO] open device 0 success\n[INFO] load model x.om success\n",
@@ -140,6 +145,26 @@ def test_a_module_that_is_canns_own_is_not_pips() -> None:
     (symptom,) = explain("EC0010: Failed to import Python module [ModuleNotFoundError: No module named 'tbe.common'.].")
     assert "ASCEND_HOME_PATH" in symptom.remedy
     assert "pip" not in symptom.remedy
+
+
+def test_a_module_of_pythons_own_is_not_pips() -> None:
+    (symptom,) = explain("ModuleNotFoundError: No module named '_ctypes'")
+    assert "pip" not in symptom.remedy
+    assert "ASCEND_PYTHON" in symptom.remedy
+
+
+def test_what_cannot_be_imported_is_named() -> None:
+    assert [s.what.rpartition(": ")[2] for s in explain("E40000: Failed to import te.platform.log_util.")] == [
+        "te.platform.log_util"
+    ]
+
+
+def test_a_kernel_that_no_store_has_is_not_installed() -> None:
+    log = """EZ3002: Optype [Conv2D] of Ops kernel [AIcore] is unsupported. Reason: [tbe-custom]:op type Conv2D is not \
+found in this op store.[tbe-builtin]:op type Conv2D is not found in this op store..
+No supported Ops kernel and engine are found for [Conv_1], optype [Conv2D].
+"""
+    assert codes(log) == ["kernels-missing"]
 
 
 def test_a_fault_that_is_told_often_is_told_once() -> None:
