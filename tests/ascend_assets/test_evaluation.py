@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, mean_absolute_error, top_k_accuracy_
 
 from ascend_assets import evaluation
 from ascend_assets.evaluation import BadEvaluationData, EvaluationData, MetricNotApplicable
+from ascend_assets.images import Images
 from ascend_assets.spec import Evaluation, Input
 
 IMAGE = Input(name="image", shape=("batch", 1, 2, 2))
@@ -67,6 +68,73 @@ def test_file_that_is_not_about_these_inputs_is_refused(tmp_path: Path, changes:
     with pytest.raises(BadEvaluationData, match=message) as caught:
         evaluation.load(tmp_path / "e.npz", (IMAGE, MASK))
     assert str(tmp_path / "e.npz") in str(caught.value)
+
+
+EDGE = Images("edge", "image", "RGB888_U8", (4, 6, 6, 3))
+RACK = Images("rack", "image", "YUV420SP_U8", (4, 9, 6, 1))
+
+
+def pictures(samples: int = 5, *shape: int) -> Any:
+    return np.random.default_rng(2).integers(0, 256, (samples, *(shape or (6, 6, 3))), np.uint8)
+
+
+def test_images_stand_beside_what_they_were_made_into(tmp_path: Path) -> None:
+    np.savez(tmp_path / "e.npz", **{**arrays(), "image.image": pictures()})
+    found = evaluation.load(tmp_path / "e.npz", (IMAGE, MASK), (EDGE,))
+    taken = found.taken_by("edge")
+    np.testing.assert_array_equal(taken.inputs["image"], pictures())
+    assert taken.inputs["mask"] is found.inputs["mask"]
+    assert taken.labels is found.labels
+    assert found.taken_by("other").inputs == found.inputs
+
+
+def test_a_targets_own_images_go_before_those_of_all(tmp_path: Path) -> None:
+    own = {"image.image.rack": pictures(5, 9, 6, 1), "image.image": pictures()}
+    np.savez(tmp_path / "e.npz", **{**arrays(), **own})
+    found = evaluation.load(tmp_path / "e.npz", (IMAGE, MASK), (EDGE, RACK))
+    assert {target: found.taken_by(target).inputs["image"].shape for target in ("edge", "rack")} == {
+        "edge": (5, 6, 6, 3),
+        "rack": (5, 9, 6, 1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, r"no images for target edge, .*'image.image': uint8 of shape \(samples, 6, 6, 3\), RGB888_U8"),
+        ({"image.image": pictures(5, 3, 6, 6)}, r"'image.image' is uint8 of shape \(5, 3, 6, 6\), but target edge"),
+        ({"image.image": pictures().astype(np.float32)}, "'image.image' is float32"),
+        ({"image.image": np.uint8(3)}, r"of shape \(\), but"),
+        ({"image.image": pictures(4)}, "the same number of samples"),
+        ({"image.image": pictures(), "image.image.rack": pictures()}, "and images for aipp"),
+    ],
+)
+def test_images_that_the_target_does_not_take_are_refused(tmp_path: Path, given: dict[str, Any], message: str) -> None:
+    np.savez(tmp_path / "e.npz", **{**arrays(), **given})
+    with pytest.raises(BadEvaluationData, match=message):
+        evaluation.load(tmp_path / "e.npz", (IMAGE, MASK), (EDGE,))
+
+
+def test_images_that_no_target_takes_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "e.npz", **{**arrays(), "image.image": pictures()})
+    with pytest.raises(BadEvaluationData, match="holds the arrays"):
+        evaluation.load(tmp_path / "e.npz", (IMAGE, MASK))
+
+
+def test_the_metric_gives_each_side_its_own_of_the_same_samples() -> None:
+    labels = np.array([2, 0, 1, 1, 2])
+    images = np.repeat(labels[:, None], 3, axis=1).astype(np.uint8)
+    whole = EvaluationData({"x": labels.astype(np.float32)[:, None]}, labels, {"edge": {"x": images}})
+
+    def answer(inputs: Mapping[str, Any]) -> dict[str, Any]:
+        return {"y": np.eye(3)[inputs["x"][:, 0].astype(int)]}
+
+    def device(inputs: Mapping[str, Any]) -> dict[str, Any]:
+        assert inputs["x"].dtype == np.uint8
+        return answer(inputs)
+
+    found = evaluation.task_metric(answer, device, whole, "top1", batch=2, taken=whole.taken_by("edge"))
+    assert (found.reference, found.device, found.samples) == (1.0, 1.0, 5)
 
 
 def test_input_without_axes_cannot_be_evaluated(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_an_input_with_a_range_has_no_shape_beside_it() -> None:
         ({"deterministic_level": 1}, "needs deterministic"),
         ({"fusion_switches": {"a b": "off"}}, "fusion_switches"),
         ({"aipp": [{"aipp_mode": "static"}]}, "input_format"),
+        ({"aipp": [{"aipp_mode": "dynamic", "max_src_image_size": 9}]}, "gets its parameters with every run.*static"),
         ({"first_generation": True}, "Ascend910B"),
         ({"insert_op_conf": "aipp.cfg"}, "insert_op_conf"),
     ],

@@ -167,6 +167,44 @@ def test_declared_evaluation_must_come_from_somewhere(folder: Path, tmp_path: Pa
         export(spec(evaluation={"metric": "top1"}), folder, tmp_path / "out")
 
 
+IMAGED = {
+    "inputs": [{"name": "x", "shape": ["batch", 3, 4, 6]}],
+    "targets": [{"soc_version": "Ascend310P3", "aipp": [{"aipp_mode": "static", "input_format": "RGB888_U8"}]}],
+    "source": {"onnx": "made.onnx"},
+}
+
+
+@pytest.fixture
+def imaged(folder: Path) -> Path:
+    """A folder whose model takes images that AIPP prepares."""
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 4, 6])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 3, 4, 6])],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    onnx.save(made, folder / "made.onnx")
+    return folder
+
+
+def test_evaluation_for_a_target_with_aipp_needs_images(imaged: Path, tmp_path: Path) -> None:
+    described = spec(**IMAGED, evaluation={"metric": "mean_absolute_error", "data": "data.npz"})
+    data: dict[str, Any] = {"x": np.zeros((2, 3, 4, 6), np.float32), "labels": np.zeros((2, 3, 4, 6))}
+    np.savez(imaged / "data.npz", **data)
+    with pytest.raises(BadExport, match=r"no images for target Ascend310P3.*'x.image': uint8 of shape \(samples, 4, 6"):
+        export(described, imaged, tmp_path / "without")
+    np.savez(imaged / "data.npz", **(data | {"x.image": np.zeros((2, 4, 6, 3), np.uint8)}))
+    assert export(described, imaged, tmp_path / "with").evaluation
+
+
+def test_aipp_before_no_image_is_named_without_evaluation_too(imaged: Path, tmp_path: Path) -> None:
+    wrong = {"aipp_mode": "static", "input_format": "RGB888_U8", "related_input_rank": 1}
+    described = spec(**{**IMAGED, "targets": [{"soc_version": "Ascend310P3", "aipp": [wrong]}]})
+    with pytest.raises(BadExport, match="target Ascend310P3: aipp stands before input 1"):
+        export(described, imaged, tmp_path / "out")
+
+
 def test_evaluation_with_pickles_is_refused(folder: Path, tmp_path: Path) -> None:
     np.savez(folder / "data.npz", x=np.zeros((1, 8), np.float32), labels=np.array([{}]))
     described = spec(source={"onnx": "made.onnx"}, evaluation={"metric": "top1", "data": "data.npz"})

@@ -93,6 +93,39 @@ class TestRanges:
         assert static(var_reci_chn=[0.00392157]).var_reci_chn == (0.00392157,)
 
 
+class TestInput:
+    @pytest.mark.parametrize(
+        ("given", "name"),
+        [({}, "x"), ({"related_input_rank": 1}, "y"), ({"related_input_name": "y"}, "y")],
+    )
+    def test_it_stands_before_one_of_them(self, given: dict[str, Any], name: str) -> None:
+        assert static(**given).stands_before(("x", "y")) == name
+
+    @pytest.mark.parametrize(
+        ("given", "says"),
+        [({"related_input_rank": 2}, r"input 2, which .* it has \['x', 'y'\]"), ({"related_input_name": "z"}, "'z'")],
+    )
+    def test_or_before_none_of_them(self, given: dict[str, Any], says: str) -> None:
+        with pytest.raises(ValueError, match=says):
+            static(**given).stands_before(("x", "y"))
+
+
+class TestImage:
+    @pytest.mark.parametrize(
+        ("kind", "shape"),
+        [
+            ("RGB888_U8", (6, 4, 3)),
+            ("XRGB8888_U8", (6, 4, 4)),
+            ("YUV400_U8", (6, 4, 1)),
+            ("YUV420SP_U8", (9, 4, 1)),
+        ],
+    )
+    def test_its_bytes_are_those_of_its_format(self, kind: str, shape: tuple[int, ...]) -> None:
+        assert static(input_format=kind).image(6, 4) == shape
+        sized = static(input_format=kind, src_image_size_h=6, src_image_size_w=4)
+        assert sized.image(100, 100) == shape
+
+
 class TestWithoutEffect:
     @pytest.mark.parametrize(
         ("given", "switch"),
