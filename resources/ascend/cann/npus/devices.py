@@ -17,7 +17,8 @@ from resources.ascend.cann.npus.machine_locks import machine_folder
 
 if TYPE_CHECKING:
     from resources.ascend.cann.npus.npu_smi import Fields, NpuSmi
-    from resources.ascend.cann.npus.npu_smi_tables import ChipRow, MapRow, ProcessRow
+    from resources.ascend.cann.npus.npu_smi_map import MapRow
+    from resources.ascend.cann.npus.npu_smi_tables import ChipRow, ProcessRow
     from resources.ascend.cann.site import Site
 
 MANAGER = "dev/davinci_manager"
@@ -69,7 +70,10 @@ def devices(site: "Site", *, turn: Path | None = None, environ: Mapping[str, str
     can read, `ToolFailed` where npu-smi fails, `BadOutput` where it prints what no known one does.
     """
     tool = npu_smi.find(site, turn or machine_folder(environ) / "npu-smi.lock")
-    found = joined(tool.info().chips, _map(tool))
+    info = tool.info()
+    for npu in info.broken:
+        site.say(f"NPU {npu}: npu-smi shows it without a chip, so it is left out; npu-smi info -t health -i {npu}")
+    found = joined(info.chips, _map(tool))
     known = site.installation.soc_versions
     named = [_named(device, known, tool) for device in found]
     for device in named:
@@ -81,16 +85,18 @@ def devices(site: "Site", *, turn: Path | None = None, environ: Mapping[str, str
 def joined(chips: Sequence["ChipRow"], rows: Sequence["MapRow"]) -> tuple[Device, ...]:
     """The devices of `npu-smi info`, with the logic ids of `npu-smi info -m`.
 
-    Without a row of `-m` (older drivers, containers), the logic id is the table's `Device` or `Phy-ID`, and where there
-    is none the place in the table: the runtime counts in that order. `soc_version` is a first guess from the name.
+    Without a row of `-m` (older drivers, containers), the logic id is the table's `Device`, and where there is none the
+    place in the table: the runtime counts in that order, while `Phy-ID` stays the host's. A container with one die of
+    an A3 card shows both, with one `Phy-ID` and one address: they are one device. `soc_version` is a first guess from
+    the name.
     """
     logic = {(row.npu, row.chip): row for row in rows}
     found = []
-    for place, chip in enumerate(chips):
+    for place, chip in enumerate(_told_apart(chips)):
         row = logic.get((chip.npu, chip.chip))
         memory = chip.hbm if chip.hbm and chip.hbm.total else chip.memory
         physical = row.physical if row and row.physical is not None else chip.physical
-        number = row.logic if row else (chip.physical if chip.physical is not None and not rows else place)
+        number = row.logic if row else (chip.logic if chip.logic is not None and not rows else place)
         found.append(
             Device(
                 npu=chip.npu,
@@ -110,6 +116,14 @@ def joined(chips: Sequence["ChipRow"], rows: Sequence["MapRow"]) -> tuple[Device
     if len({device.logic for device in found}) != len(found):
         raise BadOutput("npu-smi gives one logic id to two chips: compare npu-smi info with npu-smi info -m")
     return tuple(sorted(found, key=lambda device: device.logic))
+
+
+def _told_apart(chips: Sequence["ChipRow"]) -> list["ChipRow"]:
+    """Each chip once: what has the same physical id and the same address is the same."""
+    first: dict[object, ChipRow] = {}
+    for place, chip in enumerate(chips):
+        first.setdefault((chip.physical, chip.bus) if chip.physical is not None and chip.bus else place, chip)
+    return list(first.values())
 
 
 def soc_version(name: str, known: Sequence[str], board: "Fields | None") -> tuple[str, str]:

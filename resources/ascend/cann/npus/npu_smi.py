@@ -2,7 +2,7 @@
 
 Here belong finding the program, one call at a time on the whole machine (Huawei's manual of the Atlas 200 forbids
 concurrent calls), and `-l`, `-t board`, `-t usages`, `-t health`, `-t common` and `-t product`. Not here: its tables
-(`npu_smi_tables.py`), or what a device is (`devices.py`).
+(`npu_smi_tables.py`, `npu_smi_map.py`), or what a device is (`devices.py`).
 """
 
 import os
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from resources.ascend.cann.errors import BadOutput, NoDevice, ToolFailed
 from resources.ascend.cann.npus.machine_locks import held, made
-from resources.ascend.cann.npus.npu_smi_tables import Info, MapRow, decimal, parse_info, parse_map, whole
+from resources.ascend.cann.npus.npu_smi_map import MapRow, parse_map
+from resources.ascend.cann.npus.npu_smi_tables import Info, decimal, parse_info, whole
 from resources.ascend.cann.text import clean
 from resources.output import last_lines
 from resources.process import ProcessTimeout, ProgramMissing

@@ -1,9 +1,9 @@
-"""What the tables of `npu-smi info` say.
+"""What the table of `npu-smi info` says.
 
-Here belong the device table with its processes and the table of `-m`, in every layout from driver 21 to 26. Cells are
-told apart by their bars and named by the table's own headings, never by column positions: widths, columns and even the
-number of cells changed between drivers. Not here: the `key : value` outputs and calling the tool (`npu_smi.py`), or
-which device a row is (`devices.py`).
+Here belongs the device table with its processes, in every layout from driver 21 to 26. Cells are told apart by their
+bars and named by the table's own headings, never by column positions: widths, columns and even the number of cells
+changed between drivers. Not here: the table of `-m` (`npu_smi_map.py`), the `key : value` outputs and calling the tool
+(`npu_smi.py`), or which device a row is (`devices.py`).
 """
 
 import re
@@ -18,12 +18,13 @@ MAX_CHIPS = 1024
 MAX_PROCESSES = 4096
 """Processes that one table may list."""
 
+_ABSENT_TEMPERATURE = -200
 _ABSENT = frozenset({"", "-", "NA", "N/A", "na", "n/a"})
 _VERSIONS = re.compile(r"npu-smi\s+(\S{1,40})\s+Version:\s*(\S{1,40})")
 _LABELS = re.compile(
     r"(?P<usage>AICore\S*|(?:NPU )?Util\S*)|(?P<npu>NPU ID|NPU)\b|(?P<name>\bName\b)|(?P<health>Health)"
     r"|(?P<power>Power\S*)|(?P<temperature>Temp\S*)|(?P<hugepages>Hugepages\S*)"
-    r"|(?P<physical>Phy-ID|Device)|(?P<chip>Chip)|(?P<bus>Bus-Id)"
+    r"|(?P<physical>Phy-ID)|(?P<logic>Device)|(?P<chip>Chip)|(?P<bus>Bus-Id)"
     r"|(?P<hbm>HBM\S*)|(?P<memory>(?:Memory|DDR)\S*)"
 )
 _PAIR = re.compile(r"(\w{1,12})\s*/\s*(\w{1,12})(?!\w)", re.ASCII)
@@ -35,14 +36,14 @@ _Layout = tuple[tuple[str, ...], ...]
 """For each cell of a row, the names of the values in it."""
 
 _NPU_ROW: _Layout = (("npu", "name"), ("health",), ("power", "temperature", "hugepages"))
-_CHIP_ROW: _Layout = (("chip", "physical"), ("bus",), ("usage", "memory", "hbm"))
+_CHIP_ROW: _Layout = (("chip", "logic"), ("bus",), ("usage", "memory", "hbm"))
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Used of total, in the unit of its column."""
+    """Used of total, in the unit of its column. `used` is None where the driver does not tell it."""
 
-    used: int
+    used: int | None
     total: int
 
 
@@ -62,15 +63,17 @@ class ProcessRow:
 class ChipRow:
     """One chip: its NPU's row and its own. What reads `NA` or `-`, or has no column, is None.
 
-    `name` as printed, without `Ascend` on most products. `physical`: `Phy-ID`, or `Device` on the 310 family. `bus`:
-    the PCIe address, empty where there is none. `power_w` watts, of the whole card on a card with two dies; `usage`
-    of AI cores in percent; `memory` and `hbm` in MB, of which gen-1 910s have both.
+    `name` as printed, without `Ascend` on most products. `logic`: `Device` on the 310 family, which npu-smi's sources
+    fill with the logic id; `physical`: `Phy-ID` on A3. `bus`: the PCIe address, empty where there is none. `power_w`
+    watts, of the whole card on a card with two dies; `usage` of AI cores in percent; `memory` and `hbm` in MB, of which
+    gen-1 910s have both.
     """
 
     npu: int
     name: str
     health: str
     chip: int = 0
+    logic: int | None = None
     physical: int | None = None
     bus: str = ""
     power_w: float | None = None
@@ -84,22 +87,15 @@ class ChipRow:
 
 @dataclass(frozen=True)
 class Info:
-    """`npu-smi info`: the tool's version, the driver's, and the chips in the table's order."""
+    """`npu-smi info`: the tool's version, the driver's, and the chips in the table's order.
+
+    `broken`: NPUs with a chip whose row is missing, because the driver could not tell its number.
+    """
 
     tool: str
     driver: str
     chips: tuple[ChipRow, ...]
-
-
-@dataclass(frozen=True)
-class MapRow:
-    """A row of `npu-smi info -m`. `logic` is the number that the runtime counts devices by."""
-
-    npu: int
-    chip: int
-    logic: int
-    physical: int | None
-    name: str
+    broken: tuple[int, ...] = ()
 
 
 @dataclass
@@ -111,6 +107,7 @@ class _Reading:
     processes: list[ProcessRow] = field(default_factory=list)
     open_npu: ChipRow | None = None
     last_npu: ChipRow | None = None
+    broken: list[int] = field(default_factory=list)
     columns: tuple[str, ...] = ()
 
 
@@ -126,10 +123,15 @@ def parse_info(text: str) -> Info:
     for line in lines:
         if line.lstrip().startswith("|"):
             _row(reading, line)
+        elif line.lstrip().startswith("+"):
+            _leave(reading)
+            reading.last_npu = None if "=" in line else reading.last_npu
     if not reading.chips and not reading.layouts:
-        raise BadOutput(f"npu-smi info printed no table of devices; it said: {_said(lines)}")
+        raise BadOutput(f"npu-smi info printed no table of devices; it said: {said(lines)}")
     if reading.open_npu is not None:
         raise BadOutput(f"npu-smi info breaks off within NPU {reading.open_npu.npu}: its chip's row is missing")
+    if reading.broken and not reading.chips:
+        raise BadOutput(f"npu-smi info shows NPUs and none of their chips; it said: {said(lines)}")
     return Info(
         tool=found[1] if found else "",
         driver=found[2] if found else "",
@@ -137,30 +139,8 @@ def parse_info(text: str) -> Info:
             replace(c, processes=tuple(p for p in reading.processes if (p.npu, p.chip) == (c.npu, c.chip)))
             for c in reading.chips
         ),
+        broken=tuple(dict.fromkeys(reading.broken)),
     )
-
-
-def parse_map(text: str) -> tuple[MapRow, ...]:
-    """Read `npu-smi info -m`, without the rows of what is no compute device (`Mcu`, whose logic id is `-`).
-
-    Raises `BadOutput`.
-    """
-    lines = clean(text)
-    heading = next((at for at, line in enumerate(lines) if "Chip Logic ID" in line), None)
-    if heading is None:
-        raise BadOutput(f"npu-smi info -m printed no 'Chip Logic ID'; it said: {_said(lines)}")
-    with_physical = "Phy-ID" in lines[heading]
-    rows = []
-    for line in lines[heading + 1 :]:
-        words = line.split()
-        number = 4 if with_physical else 3
-        if len(words) < number or not all(_WHOLE.fullmatch(word) for word in words[:3]):
-            continue
-        physical = whole(words[3]) if with_physical else None
-        rows.append(MapRow(int(words[0]), int(words[1]), int(words[2]), physical, " ".join(words[number:])))
-        if len(rows) > MAX_CHIPS:
-            raise BadOutput(f"npu-smi info -m lists more than {MAX_CHIPS} chips")
-    return tuple(rows)
 
 
 def whole(text: str) -> int | None:
@@ -204,9 +184,17 @@ def _device_row(reading: _Reading, cells: list[str], line: str) -> None:
         if len(reading.chips) > MAX_CHIPS:
             raise BadOutput(f"npu-smi info lists more than {MAX_CHIPS} chips")
         return
-    if reading.open_npu is not None or len(cells) != len(npu_layout):
+    if len(cells) != len(npu_layout):
         raise BadOutput(f"npu-smi info has a row that no known driver prints: {line.strip()[:200]!r}")
+    _leave(reading)
     reading.open_npu = _npu(dict(_values(npu_layout, cells)), line)
+
+
+def _leave(reading: _Reading) -> None:
+    """End the device that is being read: a rule or another NPU's row stands where its chip's row should."""
+    if reading.open_npu is not None:
+        reading.broken.append(reading.open_npu.npu)
+        reading.open_npu = None
 
 
 def _layouts(seen: Sequence[_Layout]) -> tuple[_Layout, _Layout]:
@@ -230,14 +218,14 @@ def _values(layout: _Layout, cells: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _npu(values: dict[str, str], line: str) -> ChipRow:
     npu, name, health = whole(values.get("npu", "")), values.get("name", ""), values.get("health", "")
-    if npu is None or not name or not health:
+    if npu is None or not name or not health.isalpha():
         raise BadOutput(f"npu-smi info has a device without number, name and health: {line.strip()[:200]!r}")
     return ChipRow(
         npu=npu,
         name=name[:100],
         health=health[:100],
-        power_w=decimal(values.get("power", "")),
-        temperature_c=decimal(values.get("temperature", "")),
+        power_w=_known(values.get("power", ""), least=0),
+        temperature_c=_known(values.get("temperature", ""), least=_ABSENT_TEMPERATURE + 1),
         hugepages=_usage(values.get("hugepages", "")),
     )
 
@@ -248,6 +236,7 @@ def _chip(npu: ChipRow, values: dict[str, str]) -> ChipRow:
         npu,
         # Products with one chip per NPU leave the column out altogether.
         chip=whole(values.get("chip", "")) or 0,
+        logic=whole(values.get("logic", "")),
         physical=whole(values.get("physical", "")),
         bus="" if bus in _ABSENT else bus,
         usage=decimal(values.get("usage", "")),
@@ -258,14 +247,23 @@ def _chip(npu: ChipRow, values: dict[str, str]) -> ChipRow:
 
 def _usage(text: str) -> Usage | None:
     used, _, total = text.partition("/")
-    first, second = whole(used), whole(total)
-    return None if first is None or second is None else Usage(first, second)
+    second = whole(total)
+    return None if second is None or not used else Usage(whole(used), second)
+
+
+def _known(text: str, *, least: float) -> float | None:
+    """A reading; npu-smi prints what it could not read as a number below every other."""
+    value = decimal(text)
+    return None if value is None or value < least else value
 
 
 def _process(columns: tuple[str, ...], cells: Sequence[str]) -> Iterator[ProcessRow]:
     """One process, or none from a row such as `No running processes found in NPU 24`."""
-    if len(cells) != len(columns):
+    extra = len(cells) - len(columns)
+    if extra < 0:
         return
+    if extra and (at := next((at for at, column in enumerate(columns) if column == "Process name"), 0)):
+        cells = [*cells[:at], "|".join(cells[at : at + extra + 1]), *cells[at + extra + 1 :]]
     values = dict(zip(columns, cells, strict=True))
     where = [whole(word) for word in cells[0].split()]
     pid = whole(values.get("Process id", ""))
@@ -282,5 +280,6 @@ def _process(columns: tuple[str, ...], cells: Sequence[str]) -> Iterator[Process
     )
 
 
-def _said(lines: Sequence[str]) -> str:
+def said(lines: Sequence[str]) -> str:
+    """The beginning of an output that is not what it should be, for an error."""
     return repr(" ".join(" ".join(lines).split())[:300]) if any(lines) else "nothing"

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import npu_smi_layouts as layouts
@@ -13,7 +14,8 @@ from resources.ascend.cann.environment.installation import Installation
 from resources.ascend.cann.errors import BadOutput, NoDevice, ToolFailed
 from resources.ascend.cann.npus.devices import Device, devices, joined, soc_version, unfit, visible
 from resources.ascend.cann.npus.npu_smi import Fields, parse_fields
-from resources.ascend.cann.npus.npu_smi_tables import parse_info, parse_map
+from resources.ascend.cann.npus.npu_smi_map import parse_map
+from resources.ascend.cann.npus.npu_smi_tables import parse_info
 from resources.ascend.cann.site import Site
 
 KNOWN = (
@@ -75,6 +77,28 @@ def test_a_driver_without_a_map_counts_as_its_table_does(machine: Machine, tmp_p
     found = devices(machine(info=layouts.A2_25), turn=tmp_path / "turn", environ={})
     assert [device.logic for device in found] == [0, 1]
     assert found[0].memory_bytes == 65536 * 1024 * 1024
+
+
+def test_a_container_without_a_map_counts_from_zero(machine: Machine, tmp_path: Path) -> None:
+    """`Phy-ID` stays the host's there, and the runtime knows but the chips that were passed in."""
+    table = layouts.A3_25.replace("| 0     0 ", "| 0     8 ").replace("| 1     1 ", "| 1     9 ")
+    found = devices(machine(info=table, tboard=layouts.BOARD_A3), turn=tmp_path / "turn", environ={})
+    assert [(device.logic, device.physical) for device in found] == [(0, 8), (1, 9)]
+
+
+def test_one_die_in_a_container_is_one_device() -> None:
+    """npu-smi shows both dies of the card there, with one number and one address."""
+    table = layouts.A3_25.replace("| 1     1 ", "| 1     0 ").replace("0000:9F", "0000:9D")
+    assert [(device.chip, device.logic) for device in joined(parse_info(table).chips, ())] == [(0, 0)]
+
+
+def test_an_npu_without_a_chip_is_said_and_left_out(machine: Machine, tmp_path: Path) -> None:
+    said: list[str] = []
+    rows = [row for row in layouts.DUO_23.splitlines() if not row.startswith("| 1       1")]
+    site = replace(machine(info="\n".join(rows), m=layouts.MAP_23), say=said.append)
+    found = devices(site, turn=tmp_path / "turn", environ={})
+    assert [(device.npu, device.chip, device.logic) for device in found] == [(7, 0, 0), (32768, 0, 2)]
+    assert said[0].startswith("NPU 7: npu-smi shows it without a chip")
 
 
 def test_a3_asks_its_board(machine: Machine, tmp_path: Path) -> None:

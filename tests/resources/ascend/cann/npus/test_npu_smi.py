@@ -13,9 +13,10 @@ from races import race
 
 from resources.ascend.cann.environment.installation import Installation
 from resources.ascend.cann.errors import BadOutput, NoDevice, ToolFailed
-from resources.ascend.cann.npus import npu_smi, npu_smi_tables
+from resources.ascend.cann.npus import npu_smi, npu_smi_map, npu_smi_tables
 from resources.ascend.cann.npus.npu_smi import parse_cards, parse_fields, parse_usages
-from resources.ascend.cann.npus.npu_smi_tables import ChipRow, ProcessRow, Usage, parse_info, parse_map
+from resources.ascend.cann.npus.npu_smi_map import parse_map
+from resources.ascend.cann.npus.npu_smi_tables import ChipRow, ProcessRow, Usage, parse_info
 from resources.ascend.cann.site import Site
 from resources.locks import locked
 
@@ -32,12 +33,12 @@ def _fake(folder: Path, script: str) -> Site:
 def test_a_310_of_the_first_drivers() -> None:
     info = parse_info(layouts.NARROW_21)
     assert (info.tool, info.driver) == ("21.0.3.1", "21.0.3.1")
-    assert info.chips == (ChipRow(0, "310", "OK", 0, 0, "", 12.8, 58.0, None, 3.0, memory=Usage(2457, 8192)),)
+    assert info.chips == (ChipRow(0, "310", "OK", 0, 0, None, "", 12.8, 58.0, None, 3.0, memory=Usage(2457, 8192)),)
 
 
 def test_two_chips_on_a_card_numbers_with_gaps_and_power_that_is_not_told() -> None:
     chips = parse_info(layouts.DUO_23).chips
-    assert [(c.npu, c.chip, c.physical, c.health) for c in chips] == [
+    assert [(c.npu, c.chip, c.logic, c.health) for c in chips] == [
         (7, 0, 0, "OK"),
         (7, 1, 1, "Warning"),
         (32768, 0, 2, "Alarm"),
@@ -112,6 +113,7 @@ def test_a_table_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(parse_info(layouts.A2_25).chips) == 2
     with pytest.raises(BadOutput, match="more than 2 chips"):
         parse_info(layouts.DUO_23)
+    monkeypatch.setattr(npu_smi_map, "MAX_CHIPS", 2)
     with pytest.raises(BadOutput, match="more than 2 chips"):
         parse_map(layouts.MAP_23)
     monkeypatch.setattr(npu_smi_tables, "MAX_CHIPS", 9)
@@ -129,6 +131,45 @@ def test_the_map_leaves_out_what_is_no_device() -> None:
     assert [(r.logic, r.physical) for r in parse_map(layouts.MAP_A3)] == [(0, 8), (1, 9)]
     with pytest.raises(BadOutput, match="Chip Logic ID"):
         parse_map("This device does not support querying.")
+
+
+def test_the_map_of_a_950_has_no_logic_ids() -> None:
+    """The runtime counts in the table's order; `Chip ID` is 0 of each."""
+    rows = parse_map(
+        "\tNPU ID  Slot ID  Chip ID  Chip Phy-ID  Chip Name\n\t0 5 0 4 Ascend950DT\n\t3 7 0 6 Ascend950DT\n"
+    )
+    assert [(r.npu, r.chip, r.logic, r.physical, r.name) for r in rows] == [
+        (0, 0, 0, 4, "Ascend950DT"),
+        (3, 0, 1, 6, "Ascend950DT"),
+    ]
+
+
+def test_memory_of_which_only_the_size_is_told() -> None:
+    (chip,) = parse_info(layouts.NARROW_21.replace("2457 / 8192", "NA / 8192  ")).chips
+    assert chip.memory == Usage(None, 8192)
+
+
+def test_a_reading_that_npu_smi_has_not_is_none() -> None:
+    first, second = parse_info(layouts.A2_25.replace("93.2        37  ", "-0.1        -200")).chips
+    assert (first.power_w, first.temperature_c) == (None, None)
+    assert (second.power_w, second.temperature_c) == (84.6, 32.0)
+
+
+def test_a_chip_whose_row_is_missing_does_not_hide_the_others() -> None:
+    rows = layouts.DUO_23.splitlines()
+    without = "\n".join(row for row in rows if not row.startswith("| 1       1"))
+    info = parse_info(without)
+    assert [(chip.npu, chip.chip) for chip in info.chips] == [(7, 0), (32768, 0)]
+    assert info.broken == (7,)
+    assert parse_info(layouts.DUO_23).broken == ()
+    alone = [row for row in layouts.A2_25.splitlines() if ":00.0" not in row]
+    with pytest.raises(BadOutput, match="none of their chips"):
+        parse_info("\n".join(alone))
+
+
+def test_a_process_may_have_a_bar_in_its_name() -> None:
+    table = layouts.WIDE_26.replace("pytest         ", "sh -c a|b|c    ")
+    assert parse_info(table).chips[0].processes == (ProcessRow(96, 0, 485946, "sh -c a|b|c", 5175, 31),)
 
 
 def test_fields_of_a_board() -> None:
