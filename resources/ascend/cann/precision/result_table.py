@@ -2,8 +2,9 @@
 
 Here belongs the grammar of the CSV (msaccucmp's sources, CANN 5 to 9): two columns called DataType and two called
 Address, one of which a side without addresses leaves out, in the header, in the rows, or in the rows alone; OverFlow
-only on demand; three columns more from msit; reasons with commas. So a row is read by position, from the two cells
-that tell where they are: TensorIndex and Shape. Not here: which node a row is about (`layers.py`).
+only on demand; three columns more from msit; reasons with commas; and in the first versions LeftOp and RightOp, without
+types and shapes. So a row is read by position, from the two cells that tell where they are: TensorIndex and Shape. Not
+here: which node a row is about (`layers.py`).
 """
 
 import csv
@@ -24,7 +25,8 @@ MAX_REASON = 500
 """Characters of a reason that are kept."""
 
 _HEADER_WITHIN = 50
-_NEEDED = ("NPUDump", "GroundTruth", "TensorIndex", "Shape", "CosineSimilarity")
+_NEEDED = ("NPUDump", "GroundTruth", "TensorIndex", "CosineSimilarity")
+_FIRST_TITLES = {"LeftOp": "NPUDump", "RightOp": "GroundTruth"}
 _TENSOR = re.compile(r"(?P<op>.+):(?P<kind>input|output):(?P<number>\d{1,6})", re.DOTALL)
 _TYPE = re.compile(r"NaN|\*?|(?:b?float|u?int|bool|complex|hifloat|string)[0-9a-z_]*", re.IGNORECASE)
 _ADDRESS = re.compile(r"\d+|0x[0-9a-f]+", re.IGNORECASE)
@@ -100,7 +102,8 @@ def _header(record: Sequence[str]) -> dict[str, int] | None:
     """Where each column is, the first of its name; None for a line that is no header."""
     places: dict[str, int] = {}
     for place, title in enumerate(record):
-        places.setdefault(title.replace(" ", ""), place)
+        plain = title.replace(" ", "")
+        places.setdefault(_FIRST_TITLES.get(plain, plain), place)
     return places if all(title in places for title in _NEEDED) else None
 
 
@@ -108,7 +111,7 @@ def _row(header: dict[str, int], record: list[str]) -> Row | None:
     """One row; None for a line that is too short to be one."""
     place, found = _tensor(header, record)
     shift = place - header["TensorIndex"] if found else min(0, len(record) - 1 - max(header.values()))
-    cells = _joined(record, header["Shape"] + shift)
+    cells = _joined(record, header["Shape"] + shift) if "Shape" in header else record
 
     def cell(title: str) -> str:
         at = header.get(title, -1) + shift
@@ -124,7 +127,7 @@ def _row(header: dict[str, int], record: list[str]) -> Row | None:
         op=found["op"] if found else "",
         kind=found["kind"] if found else "",
         number=int(found["number"]) if found else -1,
-        dtype=_at(cells, npu + 1),
+        dtype=_at(cells, npu + 1) if "DataType" in header else "",
         shape=_shape(cell("Shape")) if found else None,
         overflow={"YES": True, "NO": False}.get(cell("OverFlow").upper()) if found else None,
         cosine=_number(cell("CosineSimilarity")) if found else math.nan,

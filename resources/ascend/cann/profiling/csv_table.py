@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from resources.ascend.cann.errors import BadOutput
@@ -35,7 +35,7 @@ class Row:
     def text(self, *names: str) -> str:
         """The first of the columns that is there, stripped; empty for `N/A`."""
         for name in names:
-            found = self.cells.get(canonical(name))
+            found = self.cells.get(_asked(name))
             if found is not None:
                 return "" if found.lower() in _NOTHING else found
         return ""
@@ -59,6 +59,12 @@ class Row:
 def canonical(name: str) -> str:
     """A column's name as it is compared: spaces at the ends, quotes and case do not count."""
     return name.strip("\ufeff \t\"'").lower()
+
+
+@lru_cache(maxsize=256)
+def _asked(name: str) -> str:
+    """The same for a name that the code asks for, which it does in every row."""
+    return canonical(name)
 
 
 def read(path: Path) -> Iterator[Row]:

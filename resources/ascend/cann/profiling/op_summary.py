@@ -9,8 +9,10 @@ cube and vector cores apart (910B and later: `aic_*` and `aiv_*`); and the newes
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from sys import intern
 
 from resources.ascend.cann.profiling.csv_table import Row
 
@@ -31,7 +33,7 @@ _DIGITS = re.compile(r"-?\d{1,15}")
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Core:
     """One kind of core in one task: microseconds, cycles of all its cores together, and the units' share of them."""
 
@@ -41,7 +43,7 @@ class Core:
     """Unit -> its busy share, 0 to 1; a unit that the table does not have is left out."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OpRecord:
     """One task. Times in microseconds, NaN where the table does not tell; `cube` and `vector` None likewise.
 
@@ -68,23 +70,25 @@ class OpRecord:
 
 def parse(rows: Iterable[Row]) -> tuple[OpRecord, ...]:
     """Every task that has a name and a time, in the table's order."""
-    found = map(_record, rows)
+    # A task comes once in each run: its words and shapes are read and kept once.
+    shaped, worded = cache(shapes), cache(words)
+    found = (_record(row, shaped, worded) for row in rows)
     return tuple(record for record in found if record.name and record.duration_us >= 0)
 
 
-def _record(row: Row) -> OpRecord:
+def _record(row: Row, shaped: Callable[[str], tuple[Shape, ...]], worded: Callable[[str], tuple[str, ...]]) -> OpRecord:
     return OpRecord(
-        name=row.text("Op Name")[:MAX_NAME],
-        op=row.text("OP Type")[:MAX_NAME],
-        task_type=row.text("Task Type")[:MAX_NAME],
+        name=intern(row.text("Op Name")[:MAX_NAME]),
+        op=intern(row.text("OP Type")[:MAX_NAME]),
+        task_type=intern(row.text("Task Type")[:MAX_NAME]),
         start_us=row.number("Task Start Time(us)", "Task Start Time"),
         duration_us=_within(row.number("Task Duration(us)"), MAX_US),
         wait_us=row.number("Task Wait Time(us)"),
         block_dim=_blocks(row.integer("Block Dim", "Block Num")),
-        input_shapes=shapes(row.text("Input Shapes")),
-        input_dtypes=words(row.text("Input Data Types")),
-        output_shapes=shapes(row.text("Output Shapes")),
-        output_dtypes=words(row.text("Output Data Types")),
+        input_shapes=shaped(row.text("Input Shapes")),
+        input_dtypes=worded(row.text("Input Data Types")),
+        output_shapes=shaped(row.text("Output Shapes")),
+        output_dtypes=worded(row.text("Output Data Types")),
         cube=_core(row, ("aicore_time(us)", "aic_time(us)"), ("aic_total_cycles", "total_cycles"), ("aic_", "")),
         vector=_core(row, ("aiv_time(us)",), ("aiv_total_cycles",), ("aiv_",)),
         cube_utilisation=row.number("cube_utilization(%)"),
@@ -112,7 +116,7 @@ def _blocks(number: int | None) -> int | None:
 def shapes(text: str) -> tuple[Shape, ...]:
     """`"1,3,224,224;64,3,7,7;"` as shapes; an empty part is a scalar or an input that is not there, and counts.
 
-    What is not numbers makes the whole unknown: an empty tuple.
+    Brackets around a shape do not matter. What is not numbers makes the whole unknown: an empty tuple.
     """
     text = text.strip().strip('"')
     if not text:
@@ -122,7 +126,7 @@ def shapes(text: str) -> tuple[Shape, ...]:
         return ()
     found = []
     for part in parts:
-        dims = [dim.strip() for dim in part.split(",") if dim.strip()]
+        dims = [dim.strip() for dim in part.strip(" []").split(",") if dim.strip()]
         if len(dims) > MAX_RANK or not all(_DIGITS.fullmatch(dim) for dim in dims):
             return ()
         found.append(tuple(map(int, dims)))

@@ -61,6 +61,15 @@ def test_every_form_says_the_same(form: str) -> None:
     assert found.overflow is (True if form == "overflow" else None)
 
 
+def test_the_first_versions_had_other_titles_and_neither_types_nor_shapes() -> None:
+    header = ["Index", "LeftOp", "RightOp", "TensorIndex", *METRICS[:6], "CompareFailReason"]
+    cells = ["3", "conv1relu1", "conv1,relu1", "conv1relu1:output:0", *GOOD[9:15], "none, but a word"]
+    found = only(parse(table([cells], header), "result.csv"))
+    assert (found.npu, found.truth, found.op, found.number) == ("conv1relu1", "conv1,relu1", "conv1relu1", 0)
+    assert (found.cosine, found.distance, found.max_absolute_error) == (0.9876, 0.25, 3.5)
+    assert (found.dtype, found.shape, found.op_type, found.reason) == ("", None, "", "none, but a word")
+
+
 def test_commas_without_quotes_part_no_figure_from_its_column() -> None:
     plain = ",".join(GOOD).encode() + b"no golden, no comparison"
     found = only(parse(",".join(HEADER).encode() + b"\n" + plain, "result.csv"))

@@ -71,6 +71,19 @@ def test_the_newest_words_and_no_core_columns() -> None:
     assert (add.cube, add.vector, add.input_shapes) == (None, None, ())
 
 
+def test_what_each_run_says_again_is_kept_once() -> None:
+    first, second = table(FIRST + FIRST.splitlines()[-1].replace("40.5", "41.5") + "\n")
+    assert (first.duration_us, second.duration_us) == (40.5, 41.5)
+    assert first.name is second.name
+    assert first.input_shapes is second.input_shapes
+    assert first.input_dtypes is second.input_dtypes
+
+
+def test_shapes_in_brackets_are_the_same() -> None:
+    assert op_summary.shapes('"[1,3,8,8];[16, 3];[]"') == ((1, 3, 8, 8), (16, 3), ())
+    assert op_summary.shapes("[1,[3]]") == ()
+
+
 def test_rows_without_a_name_or_a_time_are_no_tasks() -> None:
     text = "Op Name,Task Duration(us)\n,5\nN/A,5\nconv,N/A\nconv,-1\nconv,0\n"
     assert [(r.name, r.duration_us) for r in table(text)] == [("conv", 0.0)]
