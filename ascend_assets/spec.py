@@ -132,7 +132,8 @@ class Target(Strict, LaterOptions):
 class Evaluation(Strict):
     """What the task metric is computed on. `data`: an `.npz` of the folder; a Python source may write it instead.
 
-    The file holds one array per input, samples along the first axis, and `labels`.
+    The file holds one array per input, samples along the first axis, and `labels`; for targets with AIPP images too
+    (`images.py`).
     """
 
     metric: Literal["top1", "top5", "mean_absolute_error"]

@@ -1,14 +1,20 @@
 """Which images a target with AIPP takes, and what their arrays in evaluation data are called."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
-from ascend_assets import images
+from ascend_assets import evaluation, images
 from ascend_assets.images import BadImages, Images
 from ascend_assets.spec import Input, ModelSpec, Target
+from resources.ascend.aipp import StaticAipp
+from resources.ascend.cann.precision import aipp_arithmetic
 
+DOCS = Path(__file__).parents[2] / "docs" / "models.md"
 IMAGE = Input(name="image", shape=("batch", 3, 224, 160))
 MASK = Input(name="mask", dtype="bool", shape=("batch", 3))
 RGB = {"aipp_mode": "static", "input_format": "RGB888_U8"}
@@ -105,3 +111,24 @@ def test_what_the_device_takes_stands_in_place_of_the_input() -> None:
 def test_an_array_holds_images_of_that_size(array: Any, *, fits: bool) -> None:
     (found,) = taken(target(RGB))
     assert found.fits(array) is fits
+
+
+def block(language: str, word: str) -> str:
+    """The documentation's example that has a word in it."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
+    (found,) = (each for each in blocks if word in each)
+    return str(found)
+
+
+def test_the_documentations_data_are_what_its_target_takes_and_makes(tmp_path: Path) -> None:
+    (fields,) = yaml.safe_load(block("yaml", "aipp:"))["targets"]
+    documented = Target.model_validate({**fields, "batch": 3})
+    pictures = np.random.default_rng(4).integers(0, 256, (3, 256, 256, 3), np.uint8)
+    given = {"np": np, "read_images": lambda: pictures, "output": tmp_path, "labels": np.arange(3)}
+    exec(block("python", "x.image"), given)  # noqa: S102 - our own documentation
+    x = Input(name="x", shape=("batch", 3, 224, 224))
+    data = evaluation.load(tmp_path / "evaluation.npz", (x,), images.of_target(documented, (x,), ("x",)))
+    (op,) = documented.aipp
+    assert isinstance(op, StaticAipp)
+    made = aipp_arithmetic.prepared(op, data.taken_by(documented.key).inputs["x"], (3, 3, 224, 224))
+    np.testing.assert_allclose(made, data.inputs["x"], atol=2e-3)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from resources import onnx_files
 from resources.ascend.cann.errors import BadOutput
-from resources.ascend.cann.om import om_file
+from resources.ascend.cann.om import om_file, om_identity
 from resources.ascend.cann.precision import aipp_inputs, dump, fusion_trial, golden
 from resources.ascend.cann.precision.fusion_trial import Recompile
 from resources.ascend.cann.precision.golden import Reference
@@ -49,6 +49,7 @@ def compare(
     or overflows, and does so on the inputs that it had on the device too. Raises `ValueError` for a wrong input and for
     what has no FP32 reference, `OnnxFileError`, `ToolFailed`, `BadOutput`, and what `inference.infer` raises.
     """
+    _require_aipp(om, options)
     with tempfile.TemporaryDirectory(prefix="ascend-compare-") as name:
         task = _Task(site, device, options, onnx, inputs, Path(name).resolve())
         # Wrong inputs are refused before the device is touched; behind AIPP only the device has them.
@@ -68,6 +69,13 @@ def compare(
         not_compared=found.not_compared,
         fusion=trial,
     )
+
+
+def _require_aipp(om: "OmFile", options: "CompileOptions") -> None:
+    if not options.aipp and "insert_op_conf" in om_identity.parsed(om).files:
+        raise ValueError(
+            f"{om.path} has AIPP, of which the file keeps a digest alone: give the options it was made with"
+        )
 
 
 def _folder(path: Path) -> Path:

@@ -87,6 +87,12 @@ def test_wrong_images_are_named_before_a_device_is_touched(middle: Place) -> Non
     assert not shared("8.1").calls("ais_bench")
 
 
+def test_a_comparison_needs_the_options_for_the_file_does_not_hold_them(middle: Place) -> None:
+    middle.compile()
+    with pytest.raises(ValueError, match="of which the file keeps a digest alone: give the options"):
+        middle.toolchain.compare(middle.om, middle.soc, middle.onnx, {"x": FEW})
+
+
 @pytest.mark.parametrize(
     ("aipp", "code"),
     [

@@ -94,7 +94,7 @@ def _dump_folder(acl_json: Path) -> Path:
 
 
 def om(path: Path) -> OmFile:
-    return cast("OmFile", SimpleNamespace(path=path, name="resnet", dynamic=False))
+    return cast("OmFile", SimpleNamespace(path=path, name="resnet", dynamic=False, command_line=""))
 
 
 @pytest.fixture
