@@ -127,7 +127,9 @@ _SIGNS = (
         rf"No supported Ops kernel and engine are found for .{{0,200}}optype:? \[?(?P<name>{_BASIC})\b",
         "not even {name} has a kernel: the operator package of this SoC is not installed",
         "install Ascend-cann-kernels-<soc> (since 8.5 Ascend-cann-<soc>-ops) of the toolkit's very version",
-        unless=r"is unsupported\. Reason: (?![^\n]{0,60}\bop type \w{1,80} is not found)",
+        # Every other store's answer is no reason: a toolkit that has the kernel prints that of tbe-custom too.
+        unless=r"is unsupported\. Reason: (?:\[[\w-]{1,40}\]:op type \w{1,80} is not found in this op store\.)*+"
+        r"\.?[^\s.]",
     ),
     _Sign(
         "cpp-headers",

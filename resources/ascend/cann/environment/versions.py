@@ -19,7 +19,8 @@ _PART = re.compile(rf"(?P<tag>[a-z]+)(?:{_SEPARATOR}(?P<count>\d+))?|(?P<number>
 _INNER = re.compile(r"v(\d{1,9})r(\d{1,9})c(\d{1,9})(?:spc(\d{1,9}))?(?:b(\d{1,9}))?")
 _STAGES = ("alpha", "beta", "rc")
 """What comes before a release, in order; any other tag (T560, dev) comes before these."""
-_INTERNAL_PARTS = 4
+_INTERNAL_PARTS = 5
+"""A patch of a release may have four: `7.0.1.1`."""
 
 _Part = tuple[int, int, str, int]
 _BUILD, _BEFORE, _END, _AFTER = -1, 0, 1, 2

@@ -11,6 +11,8 @@ from resources.ascend.cann.environment.versions import MAX_LENGTH, Version
 RELEASED = (
     "6.0.1",
     "7.0.0",
+    "7.0.1",
+    "7.0.1.1",
     "8.0.RC1",
     "8.0.RC2.alpha001",
     "8.0.RC2.alpha002",
@@ -74,6 +76,7 @@ def test_case_and_blanks_do_not_count_and_the_text_is_kept(text: str) -> None:
         ("8", "external", (8, 0)),
         ("9.1.0-beta.1", "external", (9, 1)),
         ("7.0.t9.0.B798", "external", (7, 0)),
+        ("7.0.1.1", "external", (7, 0)),
         ("7.7.0.1.238", "internal", (7, 7)),
         ("V100R001C21SPC001B238", "inner", (100, 1)),
     ],

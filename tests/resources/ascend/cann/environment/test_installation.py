@@ -179,6 +179,11 @@ def test_version_files_in_their_order(tmp_path: Path) -> None:
     assert found(tmp_path).version == "8.1.RC1"  # what `latest` leads to
 
 
+def test_a_patch_of_a_release_has_four_numbers(tmp_path: Path) -> None:
+    build(tmp_path, version="7.0.1.1", internal="7.1.0.7.220")
+    assert (found(tmp_path).version, found(tmp_path).internal) == ("7.0.1.1", "7.1.0.7.220")
+
+
 def test_a_compilers_version_alone_is_not_the_releases(tmp_path: Path) -> None:
     write(tmp_path / "mine/compiler/version.info", "Version=7.7.0.1.238\n")
     with pytest.raises(NoInstallation):

@@ -165,6 +165,7 @@ found in this op store.[tbe-builtin]:op type Conv2D is not found in this op stor
 No supported Ops kernel and engine are found for [Conv_1], optype [Conv2D].
 """
     assert codes(log) == ["kernels-missing"]
+    assert codes(log.replace("store..", "store.[Dynamic shape check]: data type DT_INT64 is not supported.")) == []
 
 
 def test_a_fault_that_is_told_often_is_told_once() -> None:
