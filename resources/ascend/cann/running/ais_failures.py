@@ -27,6 +27,8 @@ _SUCCESS = re.compile(r"\bsuccess", re.IGNORECASE)
 _NOT_LOADED = re.compile(r"load model from \w+ failed|LoadModelFromFile", re.IGNORECASE)
 _NOT_OPENED = re.compile(r"(?:acl )?open device (\d+) failed|SetDevice failed", re.IGNORECASE)
 _FILE_SIZE = re.compile(r"arg0 tensorsize:\s*(\d+)\s+filesize:\s*(\d+)\s+not match", re.IGNORECASE)
+_NO_DUMP = re.compile(r"DatadumpInfoLoad")
+"""The runtime's call that tells the device's AI CPU what to dump, before the model is loaded."""
 _TENSOR_SIZE = re.compile(
     r"name:(?P<name>\S{1,512}+) in size:(?P<given>\d+) needsize:(?P<wanted>\d+) not match"
     r"|Expected size:\s*(?P<wanted2>\d+), but given input size:\s*(?P<given2>\d+)"
@@ -39,8 +41,12 @@ _MEMORY = {207001, 245000, 245002}
 _CORE = {
     507014: "an AI core ran longer than it may (507014)",
     507015: "an AI core met an exception (507015): a wrong address or index, or an operator's fault",
+    507016: "an AI core met a trap (507016): a wrong instruction, or an operator's fault",
     507017: "an AI CPU operator ran longer than it may (507017)",
     507018: "an AI CPU operator met an exception (507018)",
+    507034: "a vector core ran longer than it may (507034)",
+    507035: "a vector core met an exception (507035): a wrong address or index, or an operator's fault",
+    507036: "a vector core met a trap (507036): a wrong instruction, or an operator's fault",
 }
 _LOAD = {500002, 545001, 545002, 545003, 545004, 545005}
 _EXECUTE = 507011
@@ -88,6 +94,8 @@ def _cause(codes: set[int], text: str, inputs: Sequence[str]) -> str:
     if codes & _MEMORY:
         number = min(codes & _MEMORY)
         return f"the device has not enough free memory ({number}): free it, or compile a smaller batch"
+    if _NO_DUMP.search(text):
+        return "the device did not take the request to dump: its AI CPU's software (libaicpu_*.so) does not answer"
     for known in (_CORE, _SHAPE):
         for number in sorted(codes & known.keys()):
             return known[number]

@@ -240,6 +240,8 @@ def model(tmp_path: Path) -> OmFile:
         ("execute failed ret=507014", ToolFailed, "longer"),
         ("execute failed ret=507015", ToolFailed, "exception"),
         ("execute failed ret=507018", ToolFailed, "AI CPU"),
+        ("execute failed ret=507035", ToolFailed, "vector core met an exception"),
+        ("Call rtDatadumpInfoLoad failed, ret:507017\nload model from data failed", ToolFailed, "request to dump"),
         ("207001 then load model from file failed, 500002", ToolFailed, "207001"),
         ("[ERROR] arg0 tensorsize: 196608 filesize: 602112 not match", ToolFailed, "'image' has 602112 bytes"),
         ("[ERROR] Check i:1 name:ids in size:8 needsize:16 not match", ToolFailed, "'ids' has 8 bytes where .* 16"),
