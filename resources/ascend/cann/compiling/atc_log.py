@@ -79,6 +79,8 @@ class _Message:
     section: str = "message"
     ended: bool = False
     """Whether a further line can no longer be the message's."""
+    uncoded: bool = False
+    """Whether the message came without a code, under the heading of inner errors."""
 
     @property
     def warning(self) -> bool:
@@ -99,6 +101,10 @@ def _messages(said: list[str]) -> Iterator[_Message]:
                 _continue(current, line)
         elif current is not None and current.says_nothing and current.code == head.code:
             current.message, current.title, current.ended = head.message, head.title or current.title, head.ended
+        elif current is not None and current.uncoded and current.code == head.code:
+            # The checks of parameters (codes ending with 8888) stand before the code: one error with what follows it.
+            current.trace.append(head.message)
+            current.title, current.section, current.uncoded = head.title or current.title, "traceback", False
         else:
             if current is not None:
                 yield current
@@ -141,6 +147,7 @@ def _continue(current: _Message, line: str) -> None:
     elif current.section == "solution" and (section or line[0] == " " or _NUMBERED.match(shown)):
         current.solution = _joined(current.solution, shown)
     elif current.section == "message" and (current.says_nothing or not current.ended):
+        current.uncoded = current.uncoded or (current.says_nothing and codes.is_inner(current.code))
         said = _STAMPED.sub("", shown, count=1) if current.says_nothing else shown
         current.message = _sentence(said) if current.says_nothing else _joined(current.message, said)
         current.ended = _ends(shown)

@@ -35,6 +35,7 @@ FAMILIES = MappingProxyType(
         "EM": "queue schedule",
         "EN": "DVPP",
         "EO": "AMCT",
+        "EU": "custom operators",
         "EZ": "operators",
     }
 )

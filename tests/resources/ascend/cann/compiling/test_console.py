@@ -99,6 +99,20 @@ def test_the_error_manager_of_cann_9_may_know_no_title(title: str) -> None:
     assert (inner.message, inner.title) == ("The first dim should be 128.", title)
 
 
+def test_a_check_of_parameters_stands_before_the_code_of_its_error() -> None:
+    log = f"""{FAILED}
+EH9999: Inner Error!
+        op[Add_7], input is null[FUNC:Check][FILE:check.cc][LINE:53]
+        the second check of node:Sub_8(Sub) failed
+EH9999[PID: 7] 2026-01-02-03:04:05.006.007 ACL_Error(EH9999):  wait for device failed.[FUNC:Wait][FILE:w.cc][LINE:1]
+        TraceBack (most recent call last):
+       Call InferShapeAndType for node:Mul_9(Mul) failed[FUNC:Infer][FILE:p.cc][LINE:117]
+"""
+    (error,) = read(log).errors
+    assert (error.message, error.title) == ("op[Add_7], input is null", "ACL_Error")
+    assert error.nodes == ("Add_7", "Sub_8", "Mul_9")
+
+
 def test_a_message_of_many_lines_is_kept_with_its_solution() -> None:
     log = f"""{FAILED}
 E40021: Failed to compile Op [Neg_2]. (oppath: [Compile /opp/neg.py failed with errormsg/stack: File "x.py", in build
