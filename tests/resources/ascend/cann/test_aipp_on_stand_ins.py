@@ -7,11 +7,17 @@ import numpy as np
 import onnx
 import pytest
 from cann_cases import SOCS, on_stand_ins
+from hypothesis import given
+from hypothesis import strategies as st
 from imaged import AIPP, BATCH, SIDE, images, model, preprocessed
 from numpy.typing import NDArray
+from stand_ins import aipp as stand_in
 from stand_ins.installing import Release
 from stand_ins.sharing import RELEASES, shared, variables
 
+from resources.ascend.aipp import StaticAipp
+from resources.ascend.cann.options.option_files import option_files
+from resources.ascend.cann.precision.aipp_arithmetic import prepared
 from resources.ascend.cann.toolchain import Cann
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import CompileRefused
@@ -91,6 +97,45 @@ def test_a_comparison_needs_the_options_for_the_file_does_not_hold_them(middle: 
     middle.compile()
     with pytest.raises(ValueError, match="of which the file keeps a digest alone: give the options"):
         middle.toolchain.compare(middle.om, middle.soc, middle.onnx, {"x": FEW})
+
+
+@st.composite
+def operators(draw: st.DrawFn) -> dict[str, Any]:
+    """An operator on images of 8 times 12 pixels."""
+    flags, small = st.booleans(), st.integers(0, 4)
+    op: dict[str, Any] = {
+        "aipp_mode": "static",
+        "input_format": draw(st.sampled_from(["RGB888_U8", "YUV420SP_U8"])),
+        "rbuv_swap_switch": draw(flags),
+        "src_image_size_h": 8,
+        "src_image_size_w": 12,
+        "mean_chn": draw(st.lists(st.integers(0, 255), max_size=3)),
+        "min_chn": draw(st.lists(st.floats(0, 8, width=16), max_size=3)),
+        "var_reci_chn": draw(st.lists(st.floats(0.0625, 2, width=16), max_size=3)),
+    }
+    op["csc_switch"] = op["input_format"] == "YUV420SP_U8" and draw(flags)
+    if draw(flags):
+        size = {"crop_size_h": 2, "crop_size_w": 6}
+        op |= {"crop": True, "load_start_pos_h": draw(st.sampled_from([0, 2, 4])), "load_start_pos_w": 2, **size}
+    if draw(flags):
+        sides = {f"{side}_padding_size": draw(small) for side in ("top", "bottom", "left", "right")}
+        op |= {"padding": True, "padding_value": 3.5, **sides}
+        if not op.get("crop"):
+            op |= {"crop": True, "crop_size_h": 8, "crop_size_w": 12}
+    return op
+
+
+@given(operators(), st.integers(0, 2**32 - 1))
+def test_what_is_computed_here_is_what_the_file_says_to_atc(fields: dict[str, Any], seed: int) -> None:
+    """Two readings of ATC's template agree: ours, and the stand-ins' of the file that we write."""
+    options = CompileOptions.model_validate({"soc_version": "Ascend310P3", "aipp": [fields]})
+    (op,) = options.aipp
+    assert isinstance(op, StaticAipp)
+    height, width = op.result
+    shape = (2, 3, height, width)
+    pictures = np.random.default_rng(seed).integers(0, 256, (2, *op.image(height, width)), np.uint8)
+    made = stand_in.before(stand_in.read(option_files(options)["insert_op_conf"].content), [("x", shape)])
+    np.testing.assert_array_equal(prepared(op, pictures, shape), stand_in.prepare(made, "x", pictures))
 
 
 @pytest.mark.parametrize(
