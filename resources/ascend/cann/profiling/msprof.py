@@ -3,13 +3,13 @@
 Here belong msprof's command lines and the tree it leaves. Not here: the tables (`op_summary.py`, `prof_tables.py`), or
 what is profiled (`profile.py`).
 
-The program is given after the options where msprof takes it so (CANN 8 and later), else as `--application`. Older
-versions leave raw data that a second call exports. ASCEND_RT_VISIBLE_DEVICES must not be set while profiling, so that
-the program is told its device by its number.
+The program is given after the options where msprof takes it so (CANN 8 and later), else as `--application`, whose text
+those versions part at blanks without a thought for quotes, and whose second word after a python must be a script's path
+(msprof's input_parser.cpp). Older versions leave raw data that a second call exports. ASCEND_RT_VISIBLE_DEVICES must
+not be set while profiling, so that the program is told its device by its number.
 """
 
 import re
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -34,6 +34,10 @@ _OPTIONS = (
     "--aic-mode=task-based",
     "--aic-metrics=PipeUtilization",
 )
+_RUN_MODULE = """import runpy, sys
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
 _SLICE = re.compile(r"_slice_(?P<number>\d{1,6})_(?P<time>[^/]*)\.csv$")
 _POSITIONAL = Version.parse("8.0.RC1")
 """The first line of releases whose manual gives the program after the options."""
@@ -52,7 +56,9 @@ def collect(site: Site, command: Sequence[str | Path], cwd: Path, *, failed: Cal
     folder = cwd / "profile"
     folder.mkdir()
     site.say("msprof: profiling the operators")
-    done = _run(site, arguments(program, site.installation.version, folder, command), cwd, PROFILE_SECONDS)
+    version = site.installation.version
+    words = list(map(str, command)) if _positional(version) else _by_script(command, cwd)
+    done = _run(site, arguments(program, version, folder, words), cwd, PROFILE_SECONDS)
     log = f"{done.stdout}\n{done.stderr}"
     found = _with_operators(folder)
     if found is None:
@@ -66,12 +72,27 @@ def collect(site: Site, command: Sequence[str | Path], cwd: Path, *, failed: Cal
 
 
 def arguments(program: Path, version: str, output: Path, command: Sequence[str | Path]) -> list[str]:
-    """The whole argument vector. `version`: CANN's, external."""
+    """The whole argument vector. `version`: CANN's, external. Raises `ToolFailed` for a word that cannot be told."""
     argv = [str(program), f"--output={output}", *_OPTIONS]
     words = [str(word) for word in command]
     if _positional(version):
         return [*argv, *words]
-    return [*argv, f"--application={shlex.join(words)}"]
+    parted = next((word for word in words if len(word.split()) != 1), None)
+    if parted is not None:
+        raise ToolFailed(
+            f"msprof of CANN {version} cannot be told the word {parted!r}: it takes none with blanks in it"
+        )
+    return [*argv, f"--application={' '.join(words)}"]
+
+
+def _by_script(command: Sequence[str | Path], cwd: Path) -> list[str]:
+    """The same command, with `-m module` as a script in `cwd` that runs the module."""
+    python, *words = map(str, command)
+    if words[:1] != ["-m"]:
+        return [python, *words]
+    script = cwd / "run_module.py"
+    script.write_text(_RUN_MODULE)
+    return [python, str(script), *words[1:]]
 
 
 def profiles(folder: Path) -> list[Path]:

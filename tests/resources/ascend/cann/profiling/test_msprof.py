@@ -1,9 +1,9 @@
 """Running a program under msprof: how it is told, what it leaves, and every way in which it leaves nothing."""
 
 import os
-import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,10 +62,31 @@ def test_since_cann_8_the_program_follows_the_options(version: str) -> None:
 
 @pytest.mark.parametrize("version", ["6.3.RC2", "7.0.0", "7.0.1"])
 def test_before_that_it_is_one_option(version: str) -> None:
-    command = ["python3", "x y", "a:1,2;b:3"]
+    command = ["python3", "/w/x.py", "--dymDims", "a:1,2;b:3"]
     option = arguments(Path("/cann/bin/msprof"), version, Path("/w/p"), command)[-1]
-    assert option.startswith("--application=")
-    assert shlex.split(option.partition("=")[2]) == command
+    assert option == "--application=python3 /w/x.py --dymDims a:1,2;b:3"
+    for word in ("x y", "", "x\ty"):
+        with pytest.raises(ToolFailed, match="blanks"):
+            arguments(Path("/cann/bin/msprof"), version, Path("/w/p"), ["python3", word])
+
+
+def test_before_that_a_module_is_run_by_a_script(tmp_path: Path) -> None:
+    """Such an msprof takes what follows a python for a script's path."""
+    tell = (
+        "words = sys.argv[-1].partition('=')[2].split(' ')\n"
+        "import subprocess\n"
+        "said = subprocess.run(words, check=True, capture_output=True, text=True).stdout\n"
+        "table = out / 'PROF_1' / 'device_0' / 'summary' / 'op_summary_0_1.csv'\n"
+        "table.parent.mkdir(parents=True)\n"
+        f"table.write_text({HEADER!r} + os.path.basename(words[1]) + said.strip() + ',1\\n')\n"
+    )
+    site = install_msprof(tmp_path / "cann", tell)
+    older = Site(replace(site.installation, version="7.0.0"))
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "told.py").write_text("import sys\nprint('|'.join(sys.argv[1:]), __name__)\n")
+    found = collect(older, [sys.executable, "-m", "told", "--dims", "a:1;b:2"], work, failed=failed)
+    assert [row.text("Op Name") for row in rows(found, "op_summary")] == ["run_module.py--dims|a:1;b:2 __main__"]
 
 
 def test_without_msprof_it_says_what_to_install(tmp_path: Path) -> None:
@@ -205,12 +226,12 @@ def test_only_so_many_profiles_are_looked_at(tmp_path: Path) -> None:
 def test_each_release_is_told_in_its_own_way(stand_ins: StandIns, tmp_path: Path) -> None:
     stand_ins.break_("msprof", "missing")
     with pytest.raises(ToolFailed, match="left no profile"):
-        collect(site_of(stand_ins), ["/bin/echo", "it ran"], tmp_path, failed=failed)
+        collect(site_of(stand_ins), ["/bin/echo", "ran;1"], tmp_path, failed=failed)
     (call,) = stand_ins.calls("msprof")
     if stand_ins.tree.generation == "7":
-        assert call["argv"][-1] == "--application=/bin/echo 'it ran'"
+        assert call["argv"][-1] == "--application=/bin/echo ran;1"
     else:
-        assert call["argv"][-2:] == ["/bin/echo", "it ran"]
+        assert call["argv"][-2:] == ["/bin/echo", "ran;1"]
 
 
 @pytest.mark.parametrize("fault", ["hang", "crash"])
