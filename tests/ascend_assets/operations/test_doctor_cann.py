@@ -192,7 +192,7 @@ def test_an_atc_that_does_not_start(machine: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(doctor_cann, "_START_SECONDS", 0.5)
     started = time.monotonic()
     assert "took longer than 0.5 s" in failing(machine)["atc"].said
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
 
 
 @pytest.mark.usefixtures("machine")

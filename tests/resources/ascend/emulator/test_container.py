@@ -136,7 +136,7 @@ class TestForeignFiles:
             file.truncate(size)
         started = time.monotonic()
         refusal(tmp_path / "m.om")
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5
 
     @pytest.mark.parametrize(
         "payload",

@@ -288,7 +288,7 @@ def test_a_run_that_takes_too_long_is_stopped(double: Double, net: Path, output:
     double.plan(Plan(stdout=START, sleep=60))
     started = time.monotonic()
     error = failed(double, net, output, timeout=0.5)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 50
     assert "took longer than 0.5 s for net.onnx" in str(error)
     assert "TE_PARALLEL_COMPILER" in str(error)
     with pytest.raises(ProcessLookupError):

@@ -243,7 +243,7 @@ def test_hostile_text_takes_linear_time() -> None:
         "option " + "a" * 1_000_000,
     ):
         parse(hostile)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 120
 
 
 fragments = st.sampled_from(

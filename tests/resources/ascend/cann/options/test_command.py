@@ -196,7 +196,7 @@ class TestUntrusted:
         head = "atc --precision_mode=force_fp16 --precision_mode_v2=fp16 --dynamic_dims="
         before = time.perf_counter()
         parse_command_line((head + piece * MAX_LENGTH)[:MAX_LENGTH])
-        assert time.perf_counter() - before < 20
+        assert time.perf_counter() - before < 60
 
 
 def test_the_readable_command_is_the_same_command() -> None:

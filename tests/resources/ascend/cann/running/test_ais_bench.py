@@ -269,7 +269,7 @@ def test_a_log_that_almost_says_that_a_model_was_loaded_takes_no_longer(model: O
     log = "507011 " + "load model x" * 100_000 + "\n" + "name:" * 100_000
     started = time.process_time()
     found = failure("ais_bench failed", log, om=model, options=OPTIONS)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 10
     assert type(found) is NotLoadable
 
 

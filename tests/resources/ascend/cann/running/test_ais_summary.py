@@ -162,7 +162,7 @@ def test_a_line_that_almost_fits_in_many_ways_takes_no_longer(repeated: tuple[st
     line = "│ NPU_compute_time (ms)" + ": " * (len(repeated) > 1) + "".join(part * 2000 for part in repeated) + " !"
     started = time.process_time()
     assert console(line).compute == ()
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 10
 
 
 def test_several_devices_have_a_block_each() -> None:

@@ -59,7 +59,7 @@ def test_a_child_that_does_not_answer_is_stopped(tmp_path: Path) -> None:
             held.ask({}, timeout=0.3)
         with pytest.raises(Ended, match="stopped before"):
             held.ask({}, timeout=0.3)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
     assert isinstance(caught.value.log, str)
 
 

@@ -227,7 +227,7 @@ def test_a_session_that_hangs_is_stopped(
         open_session(session.site, DEVICE, model, OPTIONS, timeout=0.5) as held,
     ):
         held.run({"image": image()})
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 50
     assert list(temporary.iterdir()) == []
 
 
