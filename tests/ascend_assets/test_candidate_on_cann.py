@@ -1,42 +1,21 @@
 """The same graph on a machine with NPUs (stand-ins for CANN's programs): what it finds is measured."""
 
-import os
-from collections.abc import Iterator
-
 import dagster as dg
 import pytest
+from cann_machine import machine, records
 from sandbox import Sandbox
 from stand_ins.installing import StandIns
-from stand_ins.sharing import shared, variables
 
-from ascend_assets.codec import read_record
-from ascend_assets.history import latest
-from ascend_assets.records import BenchmarkRecord, DossierRecord, OmRecord, PrecisionRecord, Record
-from ascend_assets.walk import stages
+from ascend_assets.records import BenchmarkRecord, DossierRecord, OmRecord, PrecisionRecord
+
+__all__ = ["machine"]
 
 
-@pytest.fixture
-def machine(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIns]:
-    """A machine of the middle release, and the sandbox's model for its cards."""
-    made = shared("8.1")
-    made.mend()
-    programs = f"{made.root / 'usr' / 'local' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    for name, value in {**variables(made), "ASCEND_TOOLCHAIN": "cann", "PATH": programs}.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture(autouse=True)
+def _for_these_cards(sandbox: Sandbox, machine: StandIns) -> None:
     definition = sandbox.model / "defs.yaml"
-    definition.write_text(definition.read_text().replace("Ascend310P3", made.soc))
+    definition.write_text(definition.read_text().replace("Ascend310P3", machine.soc))
     sandbox.commit("for this machine's cards")
-    yield made
-    made.mend()
-
-
-def records(sandbox: Sandbox) -> dict[str, Record]:
-    found: dict[str, Record] = {}
-    for stage in stages(sandbox.spec):
-        made = latest(sandbox.instance, stage.asset)
-        if made is not None:
-            found[stage.name] = read_record(sandbox.store.blobs(), made.record)
-    return found
 
 
 def metadata(result: dg.ExecuteInProcessResult, entry: str) -> dict[str, object]:

@@ -1,45 +1,20 @@
 """A candidate whose target has AIPP: the device gets images, the FP32 reference what they were made into."""
 
-import os
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
+from cann_machine import machine, records
 from imaged import AIPP, arrays, write_imaged
 from sandbox import Sandbox
 from stand_ins.installing import StandIns
-from stand_ins.sharing import shared, variables
 
-from ascend_assets.codec import read_record
-from ascend_assets.history import latest
-from ascend_assets.records import BenchmarkRecord, DossierRecord, OmRecord, PrecisionRecord, Record
-from ascend_assets.walk import stages
+from ascend_assets.records import BenchmarkRecord, DossierRecord, OmRecord, PrecisionRecord
 
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIns]:
-    """A machine of the middle release."""
-    made = shared("8.1")
-    made.mend()
-    programs = f"{made.root / 'usr' / 'local' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    for name, value in {**variables(made), "ASCEND_TOOLCHAIN": "cann", "PATH": programs}.items():
-        monkeypatch.setenv(name, value)
-    yield made
-    made.mend()
+__all__ = ["machine"]
 
 
 def write(sandbox: Sandbox, soc: str, **changes: Any) -> None:
     write_imaged(sandbox.model, soc, **changes)
     sandbox.commit("a model of images")
-
-
-def records(sandbox: Sandbox) -> dict[str, Record]:
-    found: dict[str, Record] = {}
-    for stage in stages(sandbox.spec):
-        made = latest(sandbox.instance, stage.asset)
-        if made is not None:
-            found[stage.name] = read_record(sandbox.store.blobs(), made.record)
-    return found
 
 
 def precision(sandbox: Sandbox) -> PrecisionRecord:
