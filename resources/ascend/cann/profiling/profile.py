@@ -18,6 +18,7 @@ from resources.ascend.cann.om.om_origins import origins
 from resources.ascend.cann.profiling import advisor, msprof, op_summary, prof_tables, utilisation
 from resources.ascend.cann.profiling.op_summary import OpRecord
 from resources.ascend.cann.profiling.operator_times import counted, inferences, operators, share, whole
+from resources.ascend.cann.profiling.prof_tables import TypeStatistic
 from resources.ascend.cann.running import ais_bench
 from resources.ascend.cann.running.ais_failures import failure
 from resources.ascend.cann.running.ais_tools import find_tools
@@ -29,6 +30,9 @@ from resources.ascend.toolchain import Measurement, OpTime, Profile, ToolchainEr
 
 WARMUP, LOOPS = 5, 10
 """Runs under the profiler: the first ones load kernels and are left out."""
+
+TABLES_DIFFER = 0.05
+"""Share by which msprof's tables may disagree about the time of all operators before a reader is told."""
 
 CLOCK_DIFFERS = 0.05
 """Share by which cycles and times may disagree with the clock before a reader is told."""
@@ -118,12 +122,26 @@ def remarks(records: Sequence[OpRecord], ops: Iterable[OpTime], cores: Chip) -> 
     return tuple(found)
 
 
+def disagreement(records: Iterable[OpRecord], statistics: Iterable[TypeStatistic]) -> str:
+    """What to say where two tables of msprof tell different times in all; empty where they agree, or one is missing."""
+    listed = math.fsum(record.duration_us for record in records)
+    summed = math.fsum(each.total_us for each in statistics if each.total_us >= 0)
+    if not listed or not summed or abs(summed / listed - 1) <= TABLES_DIFFER:
+        return ""
+    return (
+        f"op_summary lists {listed / 1000:.4g} ms of operators and op_statistic {summed / 1000:.4g} ms: one of them is "
+        "incomplete"
+    )
+
+
 def _profiled(site: Site, device: Device, om: OmFile, options: CompileOptions, cores: Chip) -> _Profiled:
     """Run under the profiler. One that fails costs the operators, not the times."""
     try:
         with tempfile.TemporaryDirectory(prefix="ascend-profile-") as name:
             found = _collected(site, device, om, options, Path(name).resolve())
-            records = counted(op_summary.parse(msprof.rows(found, "op_summary")), WARMUP, LOOPS)
+            every = op_summary.parse(msprof.rows(found, "op_summary"))
+            doubt = disagreement(every, prof_tables.statistics(msprof.rows(found, "op_statistic")))
+            records = counted(every, WARMUP, LOOPS)
             ops = operators(records, cores, origins(om))
             steps = prof_tables.steps(msprof.rows(found, "step_trace"))
             if not records:
@@ -133,7 +151,7 @@ def _profiled(site: Site, device: Device, om: OmFile, options: CompileOptions, c
         why = str(error).splitlines()[0].removesuffix("; it said:")
         return _Profiled(notes=(f"{UNKNOWN}: {why}",))
     under = f"under the profiler a run took {median(s.time_us for s in steps) / 1000:.4g} ms" if steps else ""
-    return _Profiled(records, ops, advice, tuple(filter(None, (under, note))))
+    return _Profiled(records, ops, advice, tuple(filter(None, (under, doubt, note))))
 
 
 def _collected(site: Site, device: Device, om: OmFile, options: CompileOptions, folder: Path) -> Path:

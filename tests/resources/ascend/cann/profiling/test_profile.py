@@ -24,7 +24,16 @@ from resources.ascend.cann.om.om_file import OmFile
 from resources.ascend.cann.profiling import msprof
 from resources.ascend.cann.profiling.op_summary import Core, OpRecord
 from resources.ascend.cann.profiling.operator_times import operators
-from resources.ascend.cann.profiling.profile import LOOPS, UNKNOWN, WARMUP, needed_bytes, profile, remarks
+from resources.ascend.cann.profiling.prof_tables import TypeStatistic
+from resources.ascend.cann.profiling.profile import (
+    LOOPS,
+    UNKNOWN,
+    WARMUP,
+    disagreement,
+    needed_bytes,
+    profile,
+    remarks,
+)
 from resources.ascend.cann.running.benchmark import Timing
 from resources.ascend.cann.site import Site
 from resources.ascend.options import CompileOptions
@@ -279,3 +288,17 @@ def test_it_survives_the_store(faulty: World) -> None:
     again = Profile.model_validate_json(found.model_dump_json())
     assert again.measurement == found.measurement
     assert json.loads(found.model_dump_json())["aicore_utilisation"] == "NaN"
+
+
+def statistic(total_us: float) -> TypeStatistic:
+    return TypeStatistic("Conv2D", "AI_CORE", 10, total_us, total_us / 10, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("totals", "said"), [((1000.0,), ""), ((600.0, 390.0), ""), ((), ""), ((math.nan,), ""), ((700.0,), "0.7 ms")]
+)
+def test_tables_that_disagree_are_told(totals: tuple[float, ...], said: str) -> None:
+    records = [OpRecord("conv", "Conv2D", "AI_CORE", 0.0, 100.0, 0.0, 1)] * 10
+    found = disagreement(records, [statistic(total) for total in totals])
+    assert said in found
+    assert bool(found) == bool(said)
