@@ -6,7 +6,6 @@ Not here: checks (`checks.py`), or what a stage does.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -44,14 +43,16 @@ class LedgerConfig(dg.Config):
     reason: str = ""
 
 
-def tools_of(resources: Any) -> Tools:  # noqa: ANN401 - Dagster's own type is generated per step
+def tools_of(resources: Any, say: Callable[[str], None] = lambda _: None) -> Tools:  # noqa: ANN401 - Dagster makes it
     """A stage's tools from Dagster's resources."""
-    return tools(resources.store, resources.toolchain, resources.project)
+    return tools(resources.store, resources.toolchain, resources.project, say)
 
 
-def tools(store: Warehouse, toolchain: AscendToolchain, project: Project) -> Tools:
-    """A stage's tools."""
-    chosen = toolchain.choose()
+def tools(
+    store: Warehouse, toolchain: AscendToolchain, project: Project, say: Callable[[str], None] = lambda _: None
+) -> Tools:
+    """A stage's tools. `say` is told about progress."""
+    chosen = toolchain.choose(say)
     return Tools(
         blobs=store.blobs(),
         registry=store.registry(),
@@ -60,6 +61,7 @@ def tools(store: Warehouse, toolchain: AscendToolchain, project: Project) -> Too
         chosen=str(chosen),
         repository=project.path,
         lock=project.lock(),
+        say=say,
     )
 
 
@@ -117,7 +119,7 @@ def _run(
     tell(StageEvent(stage.asset, "started"))
     begin = time.monotonic()
     try:
-        bench = replace(tools_of(context.resources), say=partial(_say, context, stage))
+        bench = tools_of(context.resources, partial(_say, context, stage))
         watch(bench.blobs.store, bench.say)
         if stage.name in _ON_TOOLCHAIN:
             context.log.info("toolchain: %s", bench.chosen)

@@ -4,6 +4,7 @@ Here belong thin, configurable wrappers and their defaults. Not here: what they 
 without Dagster. This is the only module of `resources` that imports Dagster.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -50,9 +51,12 @@ class AscendToolchain(dg.ConfigurableResource[None]):
 
     kind: Literal["", "auto", "cann", "emulated"] = ""
 
-    def choose(self) -> Chosen:
-        """The toolchain, and why it is that one. Raises `NoInstallation`, `BadChoice`."""
-        return choose(self.kind)
+    def choose(self, say: Callable[[str], None] = lambda _: None) -> Chosen:
+        """The toolchain, and why it is that one; `say` is told about its progress.
+
+        Raises `NoInstallation`, `BadChoice`.
+        """
+        return choose(self.kind, say=say)
 
 
 class Project(dg.ConfigurableResource[None]):

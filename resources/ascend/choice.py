@@ -5,7 +5,7 @@ says in every output what it took. Not here: what an installation is (`cann/envi
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -48,11 +48,18 @@ class Decision:
     why: str
 
 
-def choose(asked: str = "", *, environ: Mapping[str, str] | None = None, root: Path = Path("/")) -> Chosen:
+def choose(
+    asked: str = "",
+    *,
+    say: Callable[[str], None] = lambda _: None,
+    environ: Mapping[str, str] | None = None,
+    root: Path = Path("/"),
+) -> Chosen:
     """The toolchain in force here.
 
-    `asked` empty: what `ASCEND_TOOLCHAIN` says, `auto` without it. `root`: where the machine's files begin, another
-    folder in tests alone. Raises `BadChoice`, and `NoInstallation` where CANN is asked for and is not there.
+    `asked` empty: what `ASCEND_TOOLCHAIN` says, `auto` without it. `say` is told about the tools' progress. `root`:
+    where the machine's files begin, another folder in tests alone. Raises `BadChoice`, and `NoInstallation` where CANN
+    is asked for and is not there.
     """
     environ = os.environ if environ is None else environ
     word = wanted(asked or environ.get("ASCEND_TOOLCHAIN", ""))
@@ -71,7 +78,7 @@ def choose(asked: str = "", *, environ: Mapping[str, str] | None = None, root: P
     from resources.ascend.cann.site import Site
     from resources.ascend.cann.toolchain import Cann
 
-    return Chosen(Cann(Site(found, root=root), machine_folder(environ)), word, decision.why)
+    return Chosen(Cann(Site(found, say, root), machine_folder(environ)), word, decision.why)
 
 
 def that_made(name: str, here: Toolchain) -> Toolchain | None:

@@ -6,6 +6,7 @@ from cann_machine import machine, records
 from sandbox import Sandbox
 from stand_ins.installing import StandIns
 
+from ascend_assets.progress import StageEvent, listening
 from ascend_assets.records import BenchmarkRecord, DossierRecord, OmRecord, PrecisionRecord
 
 __all__ = ["machine"]
@@ -72,3 +73,12 @@ def test_emulated_work_is_done_again_and_never_taken_for_measured(
     reused = metadata(result, "reused")
     assert not any(reused[stage] for stage in ("om", "precision", "benchmark", "release"))
     assert machine.calls("atc")
+
+
+def test_who_waits_for_the_tools_hears_of_them(sandbox: Sandbox) -> None:
+    heard: list[StageEvent] = []
+    with listening(heard.append):
+        assert sandbox.run().success
+    said = {event.asset[-1]: event.text for event in heard if event.kind == "says"}
+    assert "atc compiles" in said["om"]
+    assert {"precision", "benchmark"} <= said.keys()

@@ -90,7 +90,7 @@ def conversion(
     with tempfile.TemporaryDirectory(prefix="ascend-atc-") as private:
         workspace = _prepared(Path(private).resolve(), onnx, files)
         argv: list[Path | str] = [program, *arguments(options, workspace.model, OUTPUT, files)]
-        site.say(f"atc compiles {onnx.name} for {options.soc_version}")
+        site.say(f"atc compiles for {options.soc_version}")
         run = _understood(_completed(site, argv, workspace, onnx, timeout), workspace)
         names = NodeNames.of(workspace.nodes)
         if not run.succeeded:

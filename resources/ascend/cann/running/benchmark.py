@@ -83,7 +83,7 @@ def measure(  # noqa: PLR0913 - what is measured, and how
     if any(dim < 0 for shape in chosen.shapes.values() for dim in shape):
         raise ValueError(f"{om.path} has open shapes and no gears: say which setting to time")
     tool = find_tools(site).require_command()
-    site.say(f"{tool.name}: {warmup} + {loops} runs of {om.path} on {device}")
+    site.say(f"{tool.name}: {warmup} + {loops} runs on {device}")
     with tempfile.TemporaryDirectory(prefix="ascend-time-") as name:
         work = Work(site, device, om, options, Path(name).resolve())
         output = work.folder / "output"

@@ -92,7 +92,7 @@ def open_session(
     Raises `ToolFailed` where there is no ais_bench, `NoDevice` and `NotLoadable` where the model cannot be loaded.
     """
     tools = find_tools(site)
-    site.say(f"loading {om.path} on {device}")
+    site.say(f"loading the model on {device}")
     with tempfile.TemporaryDirectory(prefix="ascend-infer-") as name:
         work = Work(site, device, om, options, Path(name).resolve())
         task = _Task(work, ais_bench.staged(om.path, work.folder), timeout, acl_json and acl_json.resolve())
