@@ -149,7 +149,7 @@ def test_a_tick_goes_on_where_the_last_one_ended(built: Sandbox, monkeypatch: py
 def test_without_a_toolchain_nobody_can_say(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     from resources.ascend.cann.errors import NoInstallation
 
-    def nothing(_: AscendToolchain) -> None:
+    def nothing(*_: object) -> None:
         raise NoInstallation("no CANN here: install it")
 
     monkeypatch.setattr(AscendToolchain, "choose", nothing)
