@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
 from ascend_assets.stage import Stage
-from resources.ascend import choice
+from resources.ascend import device_nodes
 from resources.ascend.toolchain import ToolchainError
 from resources.locks import holder_of, is_alive
 
@@ -103,7 +103,7 @@ def set_up(instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
 
 def devices_here(say: Callable[[str], None]) -> "tuple[Device, ...]":
     """The NPUs that this process may use; none where the kernel shows none, or CANN or the driver cannot be used."""
-    if not choice.npus():
+    if not device_nodes.npus():
         return ()
     from resources.ascend.cann.environment import installation
     from resources.ascend.cann.npus import devices

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from resources.ascend.device_nodes import npus
+
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder that holds `pyproject.toml`."""
 
@@ -52,7 +54,7 @@ def home(project: Path = PROJECT) -> Home:
 
 def profile(root: Path = Path("/")) -> Literal["local", "cann"]:
     """`cann` on a machine whose kernel shows NPUs (/dev/davinci0 and so on)."""
-    return "cann" if any((root / "dev").glob("davinci[0-9]*")) else "local"
+    return "cann" if npus(root) else "local"
 
 
 def prepare(project: Path = PROJECT) -> Home:

@@ -12,7 +12,7 @@ def init() -> None:
     On a machine with NPUs it also sets the limits of Dagster's pools by the devices that are there now. Changes nothing
     else.
     """
-    from resources.ascend.choice import npus
+    from resources.ascend.device_nodes import npus
     from resources.home import prepare
 
     say(f"state: {prepare().state}")

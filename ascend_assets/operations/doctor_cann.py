@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ascend_assets.operations import doctor_cann_python, doctor_npu
 from ascend_assets.operations.finding import Finding
+from resources.ascend import device_nodes
 from resources.ascend.cann.environment import installed_files as files
 from resources.ascend.cann.environment.installation import Installation, find, find_all
 from resources.ascend.cann.environment.symptoms import explain
@@ -49,14 +50,14 @@ def examine(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> 
             findings += [_atc(site, work, needed=needed), _soc_versions(found, needed=needed), _kernels(found)]
             findings += [_memory(root), *doctor_cann_python.compiling(site, work, environ, needed=needed)]
         findings += doctor_npu.examine(site)
-        if doctor_npu.nodes(root):
+        if device_nodes.npus(root):
             findings += doctor_cann_python.measuring(site)
     return tuple(findings)
 
 
 def _none(error: NoInstallation, root: Path, *, needed: bool) -> Finding:
     wrong = [said for said in error.looked if not said.endswith(": not there")]
-    npus = doctor_npu.nodes(root)
+    npus = device_nodes.npus(root)
     said = f"none is installed, but this machine has {len(npus)} NPUs: " if npus else "none is installed: "
     said += "nothing can be compiled or measured, ASCEND_TOOLCHAIN asks for it" if needed else "models are emulated"
     if wrong:

@@ -16,6 +16,7 @@ from resources.ascend.cann.environment.symptoms import explain
 from resources.ascend.cann.errors import NoDevice
 from resources.ascend.cann.npus import devices
 from resources.ascend.cann.site import Site
+from resources.ascend.device_nodes import npus
 from resources.ascend.toolchain import ToolchainError
 from resources.process import ProcessError
 
@@ -32,7 +33,7 @@ _PASS = (
 
 def examine(site: Site) -> Iterator[Finding]:
     """Driver, nodes and devices; one finding where there is neither a driver nor a node."""
-    found, shown = site.installation, nodes(site.root)
+    found, shown = site.installation, npus(site.root)
     inside = in_container(site.root)
     if not shown and not found.driver:
         said = "no driver and no device node here: models can be compiled, not run or measured"
@@ -43,13 +44,6 @@ def examine(site: Site) -> Iterator[Finding]:
     yield _nodes(shown, site.root, inside=inside)
     if shown:
         yield _devices(site)
-
-
-def nodes(root: Path) -> tuple[Path, ...]:
-    """The device nodes of NPUs, by number."""
-    listed = files.listed(root / "dev", "davinci[0-9]*")
-    numbered = [(int(path.name[7:]), path) for path in listed if re.fullmatch(r"\d{1,9}", path.name[7:], re.ASCII)]
-    return tuple(path for _, path in sorted(numbered))
 
 
 def in_container(root: Path) -> bool:

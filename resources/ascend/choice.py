@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from resources.ascend.cann.environment.installation import Installation, find
 from resources.ascend.cann.errors import NoInstallation
+from resources.ascend.device_nodes import npus
 from resources.ascend.toolchain import Toolchain, ToolchainError
 
 Asked = Literal["auto", "cann", "emulated"]
@@ -71,7 +72,7 @@ def choose(
         if word == "cann":
             raise
         return _emulated(word, "auto: no usable CANN is installed here (ascend doctor says where it was looked for)")
-    decision = decide(word, found, npus=len(npus(root)))
+    decision = decide(word, found, count=len(npus(root)))
     if decision.kind == "emulated":
         return _emulated(word, decision.why)
     from resources.ascend.cann.npus.machine_locks import machine_folder
@@ -106,7 +107,7 @@ def wanted(text: str) -> Asked:
     raise BadChoice(f"ASCEND_TOOLCHAIN is {text.strip()[:80]!r}: write one of {', '.join(ASKED)}")
 
 
-def decide(asked: Asked, found: Installation, npus: int) -> Decision:
+def decide(asked: Asked, found: Installation, count: int) -> Decision:
     """Which of the two, for an installation and a number of NPUs. Raises `NoInstallation` for CANN without `atc`."""
     where = f"CANN {found.version} at {found.home}"
     if found.program("atc") is None:
@@ -116,17 +117,12 @@ def decide(asked: Asked, found: Installation, npus: int) -> Decision:
         return Decision("emulated", f"auto: {said}")
     if asked == "cann":
         return Decision("cann", f"ASCEND_TOOLCHAIN asks for it; {where}")
-    if npus == 0:
+    if count == 0:
         remedy = "ASCEND_TOOLCHAIN=cann compiles all the same"
         return Decision(
             "emulated", f"auto: {where} is installed, but this machine shows no NPU (/dev/davinci*); {remedy}"
         )
-    return Decision("cann", f"auto: {where} and {npus} NPU{'s' if npus > 1 else ''} are here")
-
-
-def npus(root: Path = Path("/")) -> tuple[Path, ...]:
-    """Device nodes of NPUs: what the kernel shows, without asking a tool."""
-    return tuple(sorted(path for path in (root / "dev").glob("davinci[0-9]*") if path.name[7:].isdigit()))
+    return Decision("cann", f"auto: {where} and {count} NPU{'s' if count > 1 else ''} are here")
 
 
 def _emulated(asked: Asked, why: str) -> Chosen:

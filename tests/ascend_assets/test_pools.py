@@ -23,7 +23,7 @@ from ascend_assets.event_log import KeptSqliteEventLogStorage
 from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
 from ascend_assets.walk import stages
 from resources import home
-from resources.ascend import choice
+from resources.ascend import device_nodes
 from resources.ascend.cann.npus.devices import Device
 from resources.home import PROJECT, prepare
 from resources.locks import holder_of, is_alive, model_lock
@@ -102,7 +102,7 @@ def test_limits_are_set_one_by_one_and_taken_away_again(instance: dg.DagsterInst
 def test_a_laptop_is_asked_nothing_and_limited_by_nothing(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "npus", lambda: ())
+    monkeypatch.setattr(device_nodes, "npus", lambda: ())
     said: list[str] = []
     pools.set_up(instance, said.append)
     assert limits_of(instance) == {}
@@ -112,7 +112,7 @@ def test_a_laptop_is_asked_nothing_and_limited_by_nothing(
 def test_devices_that_cannot_be_used_are_told_and_limit_nothing(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(choice, "npus", lambda: (Path("/dev/davinci0"),))
+    monkeypatch.setattr(device_nodes, "npus", lambda: (Path("/dev/davinci0"),))
     monkeypatch.setenv("HOME", str(tmp_path))
     said: list[str] = []
     pools.set_up(instance, said.append)

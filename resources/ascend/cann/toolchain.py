@@ -55,7 +55,7 @@ class Cann:
 
         Raises `CompileRefused` with every reason, `ToolFailed` when it is not the model's fault.
         """
-        return atc.convert(self._site, onnx, options, output, identity=self.describe())
+        return atc.convert(self._site, onnx, options, output, identity=self.describe()).compiled
 
     def open(self, om: Path, soc_version: str) -> OmInfo:
         """Read what an `.om` is, from the file alone. Raises `NotLoadable`."""
@@ -104,7 +104,7 @@ class Cann:
 
     def _recompiled(self, onnx: Path, options: CompileOptions, output: Path) -> tuple[str, ...]:
         """Compile again for a trial; the fusion passes that took effect, none where `atc` does not tell."""
-        made = atc.conversion(self._site, onnx, options, output, identity=self.describe())
+        made = atc.convert(self._site, onnx, options, output, identity=self.describe())
         return made.fusion.effective if made.fusion else ()
 
     def _opened(self, om: Path, soc_version: str) -> tuple[OmFile, OmInfo]:

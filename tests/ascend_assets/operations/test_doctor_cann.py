@@ -11,8 +11,9 @@ import pytest
 from fake_install import ARCH, QUIET, build, executable, install_driver, write
 from stand_ins.installing import install
 
-from ascend_assets.operations import doctor_cann, doctor_cann_python, doctor_npu
+from ascend_assets.operations import doctor_cann, doctor_cann_python
 from ascend_assets.operations.finding import Finding
+from resources.ascend import device_nodes
 from resources.ascend.cann.environment.installation import find
 from resources.ascend.cann.errors import NoDevice, ToolFailed
 from resources.ascend.cann.npus import devices
@@ -311,7 +312,7 @@ def test_nodes_that_are_missing_or_closed(machine: Path, monkeypatch: pytest.Mon
 def test_nodes_are_in_the_order_of_their_numbers(machine: Path) -> None:
     write(machine / "dev/davinci10", "")
     write(machine / "dev/davinci1x", "")
-    assert [path.name for path in doctor_npu.nodes(machine)] == ["davinci0", "davinci1", "davinci10"]
+    assert [path.name for path in device_nodes.npus(machine)] == ["davinci0", "davinci1", "davinci10"]
 
 
 @pytest.mark.parametrize(

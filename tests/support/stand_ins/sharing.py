@@ -35,6 +35,5 @@ def variables(made: StandIns) -> dict[str, str]:
     one, so that commands are.
     """
     python = sys.executable if made.tree.generation == "8" else ""
-    state = {"ASCEND_STATE": str(made.root / "state"), "ASCEND_LEASES": str(made.root / "locks")}
-    state["ASCEND_DEVICE_LOCKS"] = state["ASCEND_LEASES"]
+    state = {"ASCEND_STATE": str(made.root / "state"), "ASCEND_DEVICE_LOCKS": str(made.root / "locks")}
     return {**made.environ, **state, "ASCEND_PYTHON": python}

@@ -63,7 +63,7 @@ def convert(
     *,
     identity: ToolchainIdentity,
     timeout: float = 3600.0,
-) -> Compiled:
+) -> Conversion:
     """Compile `onnx` and write `output`, whole or not at all. No device is needed. `timeout` in seconds.
 
     `identity`: the toolchain in force. External data counts by the ONNX file that names it, not by its own content.
@@ -71,19 +71,6 @@ def convert(
     took too long, or its file is not what was asked for; `NoInstallation` where there is no `atc`. Whatever is raised,
     `output` is what it was before.
     """
-    return conversion(site, onnx, options, output, identity=identity, timeout=timeout).compiled
-
-
-def conversion(
-    site: Site,
-    onnx: Path,
-    options: CompileOptions,
-    output: Path,
-    *,
-    identity: ToolchainIdentity,
-    timeout: float = 3600.0,
-) -> Conversion:
-    """As `convert`, with what the fusion passes did."""
     program = _program(site)
     warned = _warnings_before(site, options)
     files = option_files(options)

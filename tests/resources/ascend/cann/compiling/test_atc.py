@@ -57,7 +57,7 @@ def output(tmp_path: Path) -> Path:
 
 
 def convert(double: Double, net: Path, output: Path, options: CompileOptions = OPTIONS, **more: Any) -> Compiled:
-    return atc.convert(double.site, net, options, output, identity=IDENTITY, **more)
+    return atc.convert(double.site, net, options, output, identity=IDENTITY, **more).compiled
 
 
 def refused(double: Double, net: Path, output: Path, options: CompileOptions = OPTIONS) -> CompileRefused:
@@ -360,14 +360,14 @@ def test_atc_cannot_change_the_file_that_it_is_given(double: Double, net: Path, 
 def test_what_the_fusion_passes_did_is_known(double: Double, net: Path, output: Path, place: str) -> None:
     said = {"graph_fusion": {"ConvPass": {"effect_times": "1", "match_times": "2"}}}
     double.plan(Plan(files={place: json.dumps(said)}))
-    found = atc.conversion(double.site, net, OPTIONS, output, identity=IDENTITY)
+    found = atc.convert(double.site, net, OPTIONS, output, identity=IDENTITY)
     assert found.fusion is not None
     assert found.fusion.effective == ("ConvPass",)
 
 
 def test_a_fusion_result_that_is_none_is_said_and_stops_nothing(double: Double, net: Path, output: Path) -> None:
     double.plan(Plan(files={"fusion_result.json": "garbage"}))
-    assert atc.conversion(double.site, net, OPTIONS, output, identity=IDENTITY).fusion is None
+    assert atc.convert(double.site, net, OPTIONS, output, identity=IDENTITY).fusion is None
     assert "fusion_result.json is no JSON" in double.said[-1]
 
 

@@ -70,7 +70,7 @@ UNCODED = [
     ("memory", "terminate called after throwing an instance of 'std::bad_alloc'"),
     ("memory", "OSError: [Errno 12] Cannot allocate memory"),
     ("memory", "The available memory size is 1048576 kB, less than 2097152 kB"),
-    ("disk-full", "OSError: [Errno 28] No space left on device: '/root/atc_data/kernel_cache'"),
+    ("disk-full", "OSError: [Errno 28] No space left on device: '/home/ada/atc_data/kernel_cache'"),
 ]
 
 HEALTHY = [

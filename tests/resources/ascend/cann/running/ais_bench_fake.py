@@ -6,6 +6,8 @@ inference and benchmark use it; the contract's stand-ins are in tests/support.
 
 import json
 import sys
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -17,6 +19,7 @@ from resources.ascend.cann.environment.installation import Installation
 from resources.ascend.cann.npus.devices import Device
 from resources.ascend.cann.om import om_file
 from resources.ascend.cann.om.om_file import OmFile
+from resources.ascend.cann.running.ais_tools import find_tools
 from resources.ascend.cann.site import Site
 
 DEVICE = Device(
@@ -268,3 +271,29 @@ def om(folder: Path, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...] = (
 def _program(path: Path, packages: Path, arguments: str) -> None:
     path.write_text(f'#!/bin/sh\nPYTHONPATH="{packages}" exec "{sys.executable}" {arguments}\n')
     path.chmod(0o755)
+
+
+def forms_of(faults: Mapping[str, str], folders: pytest.TempPathFactory) -> dict[str, FakeAisBench]:
+    """One installation for each name; its fault is there while the site asks what is installed, which it does once."""
+    made = {}
+    for form, fault in faults.items():
+        made[form] = install(folders.mktemp(form), msit=form == "msit", fault=fault)
+        with pytest.MonkeyPatch.context() as patch:
+            find_tools(use(made[form], patch).site)
+    return made
+
+
+def fresh(fake: FakeAisBench, monkeypatch: pytest.MonkeyPatch) -> FakeAisBench:
+    """An installation in use, without faults and calls of the test before."""
+    use(fake, monkeypatch).reset()
+    return fake
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every private folder of a test lies here, so that what is left behind is seen."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder

@@ -1,12 +1,11 @@
 """Timing on a device: single runs, checked against what the tool sums up, and never invented."""
 
 import math
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from ais_bench_fake import DEVICE, FakeAisBench, install, om, use
+from ais_bench_fake import DEVICE, FakeAisBench, forms_of, fresh, om, temporary, use
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -14,12 +13,13 @@ from om_samples import Tensor
 
 from resources.ascend.cann.errors import BadOutput, NoDevice, ToolFailed
 from resources.ascend.cann.om.om_file import OmFile
-from resources.ascend.cann.running.ais_tools import find_tools
 from resources.ascend.cann.running.benchmark import LOOPS, WARMUP, Timing, measure, percentiles
 from resources.ascend.cann.running.model_inputs import Setting
 from resources.ascend.cann.running.model_inputs import settings as settings_of
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import NotLoadable
+
+__all__ = ["temporary"]
 
 OPTIONS = CompileOptions(soc_version="Ascend310P3", input_shape={"image": (2, 3, 4, 4)})
 FORMS = {"ais_bench": "", "energy": "energy", "msit": ""}
@@ -28,26 +28,17 @@ FORMS = {"ais_bench": "", "energy": "energy", "msit": ""}
 
 @pytest.fixture(scope="module")
 def forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FakeAisBench]:
-    made = {}
-    for form, fault in FORMS.items():
-        made[form] = install(tmp_path_factory.mktemp(form), msit=form == "msit", fault=fault)
-        with pytest.MonkeyPatch.context() as patch:
-            find_tools(use(made[form], patch).site)
-    return made
+    return forms_of(FORMS, tmp_path_factory)
 
 
 @pytest.fixture
 def tool(forms: dict[str, FakeAisBench], monkeypatch: pytest.MonkeyPatch) -> FakeAisBench:
-    fake = use(forms["ais_bench"], monkeypatch)
-    fake.reset()
-    return fake
+    return fresh(forms["ais_bench"], monkeypatch)
 
 
 @pytest.fixture
 def msit(forms: dict[str, FakeAisBench], monkeypatch: pytest.MonkeyPatch) -> FakeAisBench:
-    fake = use(forms["msit"], monkeypatch)
-    fake.reset()
-    return fake
+    return fresh(forms["msit"], monkeypatch)
 
 
 @pytest.fixture
@@ -56,12 +47,8 @@ def model(tmp_path: Path) -> OmFile:
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    return folder
+def _private(temporary: Path) -> None:
+    """Every test."""
 
 
 def timed(fake: FakeAisBench, model: OmFile, options: CompileOptions = OPTIONS, loops: int = LOOPS) -> Timing:

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ais_bench_fake import DEVICE, FakeAisBench, install, om, use
+from ais_bench_fake import DEVICE, FakeAisBench, forms_of, fresh, om, temporary
 from numpy.typing import NDArray
 from om_samples import Tensor
 
 from resources.ascend.cann.errors import NoDevice, ToolFailed
 from resources.ascend.cann.om.om_file import OmFile
 from resources.ascend.cann.running import inference
-from resources.ascend.cann.running.ais_tools import find_tools
 from resources.ascend.cann.running.inference import infer, open_session
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import NotLoadable
+
+__all__ = ["temporary"]
 
 OPTIONS = CompileOptions(soc_version="Ascend310P3", input_shape={"image": (1, 3, 4, 4)})
 IMAGE = Tensor("image", "float32", (1, 3, 4, 4))
@@ -30,35 +31,24 @@ FORMS = {"session": "", "command": "no session", "msit": ""}
 
 @pytest.fixture(scope="module")
 def forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FakeAisBench]:
-    made = {}
-    for form, fault in FORMS.items():
-        made[form] = install(tmp_path_factory.mktemp(form), msit=form == "msit", fault=fault)
-        with pytest.MonkeyPatch.context() as patch:
-            find_tools(use(made[form], patch).site)
-    return made
+    return forms_of(FORMS, tmp_path_factory)
 
 
 @pytest.fixture(params=sorted(FORMS))
 def tool(
     request: pytest.FixtureRequest, forms: dict[str, FakeAisBench], monkeypatch: pytest.MonkeyPatch
 ) -> FakeAisBench:
-    fake = use(forms[request.param], monkeypatch)
-    fake.reset()
-    return fake
+    return fresh(forms[request.param], monkeypatch)
 
 
 @pytest.fixture
 def session(forms: dict[str, FakeAisBench], monkeypatch: pytest.MonkeyPatch) -> FakeAisBench:
-    fake = use(forms["session"], monkeypatch)
-    fake.reset()
-    return fake
+    return fresh(forms["session"], monkeypatch)
 
 
 @pytest.fixture
 def command(forms: dict[str, FakeAisBench], monkeypatch: pytest.MonkeyPatch) -> FakeAisBench:
-    fake = use(forms["command"], monkeypatch)
-    fake.reset()
-    return fake
+    return fresh(forms["command"], monkeypatch)
 
 
 @pytest.fixture
@@ -67,13 +57,8 @@ def model(tmp_path: Path) -> OmFile:
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every private folder of a test lies here, so that what is left behind is seen."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    return folder
+def _private(temporary: Path) -> None:
+    """Every test."""
 
 
 def image() -> NDArray[np.float32]:
