@@ -11,13 +11,14 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import models, operator_jobs
+from ascend_assets import models, operator_jobs, triggers
 from ascend_assets.component import AscendModel, model_definitions
 from ascend_assets.io_manager import RecordIOManager
 from ascend_assets.spec import ModelSpec
+from ascend_assets.triggers import Triggers
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import PROJECT
-from sensors import deployed, refused, toolchain_changed
+from sensors import wiring
 
 _LOG = logging.getLogger("ascend_assets")
 
@@ -27,19 +28,25 @@ def build_defs(
     folder: Path = models.DEFS,
     specs: Mapping[str, ModelSpec] | None = None,
     resources: Mapping[str, Any] | None = None,
+    settings: Triggers | None = None,
 ) -> dg.Definitions:
     """Wire everything.
 
     `folder` holds one folder per model; `specs` replaces what is read from it (a candidate of an older commit, say);
-    `resources` replaces resources by name.
+    `resources` replaces resources by name, `settings` what `triggers.yaml` says.
     """
-    parts = [_models(folder)] if specs is None else [model_definitions(spec) for spec in specs.values()]
+    if specs is None:
+        parts, specs = _models(folder)
+    else:
+        parts = [model_definitions(spec) for spec in specs.values()]
+    settings = triggers.in_force() if settings is None else settings
     return dg.Definitions.merge(
         *parts,
         dg.Definitions(
             resources={**default_resources(), **(resources or {})},
             jobs=operator_jobs.JOBS,
-            sensors=[deployed.deployed, refused.refused_candidates, toolchain_changed.build(_candidate_jobs(parts))],
+            sensors=wiring.sensors(tuple(specs.values()), _jobs(parts), settings),
+            schedules=wiring.schedules(tuple(specs.values()), _jobs(parts)),
             # One process: a stage's real work runs outside Python's lock or in a child process, and a step of its own
             # process would cost more than most stages.
             executor=dg.in_process_executor,
@@ -47,9 +54,9 @@ def build_defs(
     )
 
 
-def _candidate_jobs(parts: Sequence[dg.Definitions]) -> list[toolchain_changed.CandidateJob]:
-    """Every model's job that builds a candidate."""
-    return [job for part in parts for job in part.jobs or () if job.name.endswith("_candidate")]
+def _jobs(parts: Sequence[dg.Definitions]) -> dict[str, wiring.Job]:
+    """Every job of every model, by name."""
+    return {job.name: job for part in parts for job in part.jobs or ()}
 
 
 def default_resources(store: Warehouse | None = None) -> dict[str, Any]:
@@ -63,15 +70,18 @@ def default_resources(store: Warehouse | None = None) -> dict[str, Any]:
     }
 
 
-def _models(folder: Path) -> dg.Definitions:
-    """All models. Dagster's own loader where every file is good; otherwise the good ones, and the bad ones shown."""
+def _models(folder: Path) -> tuple[list[dg.Definitions], dict[str, ModelSpec]]:
+    """All models, and what the good ones are.
+
+    Dagster's own loader where every file is good; otherwise the good ones, and the bad ones shown.
+    """
     good, bad = models.load_all(folder)
     if not bad and folder.is_relative_to(PROJECT):
-        return dg.load_from_defs_folder(path_within_project=folder)
+        return [dg.load_from_defs_folder(path_within_project=folder)], good
     for error in bad.values():
         _LOG.error("model not loaded:\n%s", error)
     healthy = [dg.build_defs_for_component(AscendModel(spec)) for spec in good.values()]
-    return dg.Definitions.merge(*healthy, *(_shown(name, error) for name, error in bad.items()))
+    return [*healthy, *(_shown(name, error) for name, error in bad.items())], good
 
 
 def _shown(name: str, error: models.BadModel) -> dg.Definitions:

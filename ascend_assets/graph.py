@@ -30,10 +30,11 @@ _ON_TOOLCHAIN = frozenset({"om", "precision", "benchmark"})
 
 
 class SourceConfig(dg.Config):
-    """What to build. Empty fields mean the working tree."""
+    """What to build. Empty fields mean the working tree; `hub` is a version of the model's hub."""
 
     commit: str = ""
     candidate: str = ""
+    hub: str = ""
 
 
 class LedgerConfig(dg.Config):
@@ -87,7 +88,9 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
 
         @decorate
         def _source(context: dg.AssetExecutionContext, config: SourceConfig) -> Iterator[object]:
-            yield from _run(context, spec, stage, Order(commit=config.commit, candidate=config.candidate), {})
+            yield from _run(
+                context, spec, stage, Order(commit=config.commit, candidate=config.candidate, hub=config.hub), {}
+            )
 
         return _source
     if stage.name in {"release", "deployment"}:

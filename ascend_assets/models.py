@@ -18,7 +18,7 @@ COMPONENT_TYPE = "ascend_assets.component.AscendModel"
 FILE_NAME = "defs.yaml"
 DEFS = Path(__file__).resolve().parent / "defs"
 """The folder that holds one folder per model."""
-_UNION_MEMBERS = frozenset({"PythonSource", "OnnxSource", "float", "dict[str,float]", "int"})
+_UNION_MEMBERS = frozenset({"PythonSource", "OnnxSource", "HubSource", "float", "dict[str,float]", "int"})
 
 
 class BadModel(BadYaml):

@@ -5,11 +5,12 @@ A record is stored as JSON, its files as blobs. It holds no candidate and no tim
 what belongs together. Not here: how a record is made (`assets/`) or judged (`gates/`).
 """
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from ascend_assets.gates.verdict import Verdict
+from resources.ascend.option_values import without_unset
 from resources.ascend.toolchain import Comparison, CompileReport, OmInfo, Origin, Profile, ToolchainIdentity
 from resources.digests import canonical_json, sha256_bytes
 from resources.onnx_files.signature import Signature
@@ -20,14 +21,21 @@ class Record(BaseModel):
     """Base of all records.
 
     `key`: sha256 over stage, code version, options, toolchain and inputs: two records of one key are the same work.
-    `made_from`: input name -> data version of that input.
+    `made_from`: input name -> data version of that input. `LATER` names fields that were gained since the first were
+    stored: unset they are not written, so that what was stored before keeps its bytes and its digest.
     """
+
+    LATER: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     stage: str
     key: str
     made_from: dict[str, str]
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_unset(self, write(self), self.LATER)
 
     @property
     def digest(self) -> str:
@@ -48,8 +56,31 @@ class Record(BaseModel):
         return tuple(value for _, value in self if isinstance(value, Artefact))
 
 
+class HubFiles(BaseModel):
+    """What came from a model hub. `files`: path -> sha256."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    revision: str
+    files: dict[str, str]
+
+
+class Training(BaseModel):
+    """What a continuous training was made of. `challenger`: digest of the record that it was found better by."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: int
+    why: str
+    data: str
+    challenger: str
+
+
 class SourceRecord(Record):
     """A candidate's files at its commit."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"hub", "training"})
 
     stage: Literal["source"] = "source"
     model: str
@@ -60,6 +91,8 @@ class SourceRecord(Record):
     dirty: bool
     """Built from a working tree with uncommitted changes, or with a pipeline that has some."""
     archive: Artefact
+    hub: HubFiles | None = None
+    training: Training | None = None
 
     @property
     def data_version(self) -> str:

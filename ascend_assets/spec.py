@@ -20,6 +20,7 @@ from pydantic import (
 
 from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
+from ascend_assets.spec_production import Production, Retraining
 from resources.ascend.aipp import Aipp, DynamicAipp
 from resources.ascend.later_options import LaterOptions
 from resources.ascend.option_values import Dim, InputFormat, KeptName, MixList, Positive, PrecisionMode, PrecisionModeV2
@@ -67,6 +68,31 @@ class OnnxSource(Strict):
     """An ONNX file of the model's folder."""
 
     onnx: FileName
+
+
+class HubSource(Strict):
+    """A model of ModelScope's hub: `modelscope` is its id there, `since` the version that is taken first.
+
+    `files`: the few that are needed, weights and configuration. One of them is the ONNX file, or `python`, a file of
+    the model's folder, makes one of them: it is run as `python FILE --hub DIR --output DIR`. `accepts`: changes of the
+    configuration since the version before that somebody has looked at, as `file:field`.
+    """
+
+    modelscope: Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}/[\w.-]{1,100}$")]
+    since: Annotated[str, StringConstraints(pattern=r"^v?\d{1,6}(\.\d{1,6}){0,3}$")]
+    files: Annotated[tuple[FileName, ...], Field(min_length=1, max_length=100)]
+    onnx: FileName | None = None
+    python: FileName | None = None
+    timeout_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 30
+    accepts: tuple[Annotated[str, StringConstraints(pattern=r"^[\w./-]+:[\w.\[\]-]+$", max_length=300)], ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way_to_onnx(self) -> Self:
+        if (self.onnx is None) == (self.python is None):
+            raise ValueError("give either onnx, one of files, or python, which makes the ONNX file of them")
+        if self.onnx is not None and self.onnx not in self.files:
+            raise ValueError(f"onnx: {self.onnx} is none of files")
+        return self
 
 
 class Input(Strict):
@@ -153,13 +179,17 @@ class ModelSpec(Strict):
     name: Name
     task: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     description: Annotated[str, StringConstraints(max_length=2000)] = ""
-    source: PythonSource | OnnxSource
+    source: PythonSource | OnnxSource | HubSource
     inputs: Annotated[tuple[Input, ...], Field(min_length=1, max_length=64)]
     targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=32)]
     evaluation: Evaluation | None = None
     gates: Gates = Field(default_factory=dict)
     requirements: Requirements = Requirements()
     owners: tuple[Owner, ...] = ()
+    watch: Annotated[tuple[FileName, ...], Field(max_length=50)] = ()
+    """More paths, from the repository's top, whose change makes a new candidate; the model's own folder always does."""
+    production: Production | None = None
+    retraining: Retraining | None = None
 
     @field_validator("gates")
     @classmethod
@@ -187,6 +217,21 @@ class ModelSpec(Strict):
         names = [i.name for i in self.inputs]
         if len(set(names)) != len(names):
             raise ValueError("inputs: a name stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_trained_again(self) -> Self:
+        if self.retraining and not self.production:
+            raise ValueError("retraining: needs `production`, from which its data comes")
+        if self.retraining and not isinstance(self.source, PythonSource):
+            raise ValueError("retraining: needs a Python source, which trains")
+        if self.retraining and not (self.evaluation and self.evaluation.metric == "top1"):
+            raise ValueError("retraining: needs an evaluation by top1, by which the better model is known")
+        unknown = sorted(set(self.production.ranges) - {i.name for i in self.inputs}) if self.production else []
+        if unknown:
+            raise ValueError(f"production.ranges: {unknown} is no input")
+        if self.production and self.production.environment not in ("", *in_force().names):
+            raise ValueError(f"production.environment: allowed: {', '.join(in_force().names)}")
         return self
 
     def limits(self, criterion: str) -> dict[str, float]:

@@ -59,9 +59,14 @@ class Tools:
 
 @dataclass(frozen=True)
 class Order:
-    """What a run was asked for. Empty fields mean: the working tree, and a candidate named after it."""
+    """What a run was asked for. Empty fields mean: the working tree, and a candidate named after it.
+
+    `hub`: a version of the model's hub. `training`: digest of the challenger's record that becomes a candidate.
+    """
 
     commit: str = ""
+    hub: str = ""
+    training: str = ""
     candidate: str = ""
     actor: str = ""
     reason: str = ""

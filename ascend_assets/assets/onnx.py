@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ascend_assets import evaluation, images
 from ascend_assets.records import OnnxRecord, SourceRecord
-from ascend_assets.spec import Input, ModelSpec, PythonSource
+from ascend_assets.spec import HubSource, Input, ModelSpec, PythonSource
 from ascend_assets.stage import Order, Tools
 from resources import onnx_files, process, tarball
 from resources.onnx_files import Signature, TensorType
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MODEL_FILE = "model.onnx"
 EVALUATION_FILE = "evaluation.npz"
+HUB_FOLDER = "hub"
+"""Where, among the frozen files, those of a model hub lie."""
 
 
 class ExportError(Exception):
@@ -72,6 +74,8 @@ def export(spec: ModelSpec, folder: Path, output: Path, *, on_line: Callable[[st
     if isinstance(spec.source, PythonSource):
         made = _run(spec.source, folder, output / "written", on_line)
         found, written = made / MODEL_FILE, made / EVALUATION_FILE
+    elif isinstance(spec.source, HubSource):
+        found, written = _inside(folder, f"{HUB_FOLDER}/{spec.source.onnx}", "source.onnx"), None
     else:
         found, written = _inside(folder, spec.source.onnx, "source.onnx"), None
     model = _model(spec, found)

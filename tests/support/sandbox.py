@@ -17,7 +17,7 @@ from ascend_assets.stage import Tools
 from resources.configurable import AscendToolchain, Project, Warehouse
 
 CODE = ("ascend_assets", "resources", "sensors", "deploy")
-FILES = ("pyproject.toml", "requirements.lock", "environments.yaml", "workspace.yaml", ".gitignore")
+FILES = ("pyproject.toml", "requirements.lock", "environments.yaml", "triggers.yaml", "workspace.yaml", ".gitignore")
 
 
 GIT = shutil.which("git") or "git"

@@ -1,0 +1,30 @@
+"""Every trigger of this installation, from its models and `triggers.yaml`.
+
+Here belongs the list alone. Not here: what a trigger does (its own module).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from ascend_assets.spec import ModelSpec
+from ascend_assets.triggers import Triggers
+from sensors import deployed, refused, toolchain_changed
+
+Job = dg.JobDefinition | UnresolvedAssetJobDefinition
+
+
+def sensors(specs: Sequence[ModelSpec], jobs: Mapping[str, Job], settings: Triggers) -> list[dg.SensorDefinition]:  # noqa: ARG001
+    """All sensors. `jobs`: every model's jobs by name, such as `<model>_candidate`."""
+    candidates = [job for name, job in jobs.items() if name.endswith("_candidate")]
+    return [
+        deployed.deployed,
+        refused.refused_candidates,
+        toolchain_changed.build(candidates),
+    ]
+
+
+def schedules(specs: Sequence[ModelSpec], jobs: Mapping[str, Job]) -> list[dg.ScheduleDefinition]:  # noqa: ARG001
+    """All schedules."""
+    return []
