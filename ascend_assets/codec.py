@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from ascend_assets.production.records import MetricsRecord, ProductionRecord, ProposedLimitsRecord
 from ascend_assets.records import (
     BenchmarkRecord,
     DeploymentRecord,
@@ -32,6 +33,9 @@ AnyRecord = (
     | DossierRecord
     | ReleaseRecord
     | DeploymentRecord
+    | ProductionRecord
+    | MetricsRecord
+    | ProposedLimitsRecord
 )
 _ADAPTER: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="stage")])
 

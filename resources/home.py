@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Home:
-    """Where things are. `ASCEND_STATE` moves the folders, `ASCEND_STORE` the store and `DAGSTER_HOME` Dagster's own.
+    """Where things are. `ASCEND_STATE` moves all; `ASCEND_STORE`, `DAGSTER_HOME` and `ASCEND_PRODUCTION` one each.
 
     `store`: an address, `s3://bucket/prefix` or an absolute folder (`resources/store/opening.py` opens it).
     """
@@ -24,6 +24,8 @@ class Home:
     state: Path
     store: str
     dagster: Path
+    production: Path
+    """What the serving side writes: samples, feedback and metrics of `<model>/<environment>/`."""
 
     @property
     def store_folder(self) -> Path | None:
@@ -49,6 +51,7 @@ def home(project: Path = PROJECT) -> Home:
         state=state,
         store=store if "://" in store else str(Path(store).absolute()),
         dagster=Path(os.environ.get("DAGSTER_HOME") or state / "dagster").absolute(),
+        production=Path(os.environ.get("ASCEND_PRODUCTION") or state / "production").absolute(),
     )
 
 
