@@ -1,5 +1,8 @@
 """Train the digits CNN and export it: `python train.py --output DIR` leaves `model.onnx` and `evaluation.npz` there.
 
+`--data FILE` adds labelled images to those that are trained on: an `.npz` with `image` and `labels`, as the evaluation
+data has them. The evaluation data stays the same.
+
 A convolutional network without backpropagation, after Coates & Ng, "The Importance of Encoding Technique in Training
 with Sparse Coding and Vector Quantization" (ICML 2011): filters are centroids that spherical k-means finds among
 whitened patches, a soft threshold is the activation, quadrants are averaged, and multinomial logistic regression reads
@@ -166,17 +169,33 @@ def infer(model: onnx.ModelProto, images: Floats) -> Floats:
     return logits
 
 
+def more_data(path: Path) -> tuple[Floats, NDArray[np.int64]]:
+    """Labelled images (n, 8, 8) of a file. Raises `ValueError` where it holds something else."""
+    with np.load(path, allow_pickle=False) as file:
+        images, labels = file["image"], file["labels"]
+    if images.shape != (len(labels), 1, SIDE, SIDE) or labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ValueError(f"{path}: image {images.shape} and labels {labels.shape}: need (n, 1, 8, 8) and n integers")
+    if not np.isfinite(images).all() or not np.isin(labels, range(CLASSES)).all():
+        raise ValueError(f"{path}: a pixel is no number, or a label is none of 0 to {CLASSES - 1}")
+    return images[:, 0].astype(np.float32), labels.astype(np.int64)
+
+
 def main() -> None:
     """Train on one split, export, and leave the other split as evaluation data."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, required=True, help="folder for model.onnx and evaluation.npz")
-    output: Path = parser.parse_args().output
+    parser.add_argument("--data", type=Path, help="an .npz of labelled images to train on as well")
+    arguments = parser.parse_args()
+    output: Path = arguments.output
     digits = load_digits()
     images = (digits.images / PIXEL_MAX).astype(np.float32)
     labels = digits.target.astype(np.int64)
     trained_on, held_out, known, labels = train_test_split(
         images, labels, test_size=HELD_OUT, stratify=labels, random_state=SEED
     )
+    if arguments.data:
+        images, more = more_data(arguments.data)
+        trained_on, known = np.concatenate([trained_on, images]), np.concatenate([known, more])
     with threadpool_limits(1):
         model = to_onnx(train(trained_on, known))
     image = np.ascontiguousarray(held_out[:, None])
