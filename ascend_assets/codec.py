@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from ascend_assets.drift.records import DriftRecord
 from ascend_assets.production.records import MetricsRecord, ProductionRecord, ProposedLimitsRecord
 from ascend_assets.records import (
     BenchmarkRecord,
@@ -36,6 +37,7 @@ AnyRecord = (
     | ProductionRecord
     | MetricsRecord
     | ProposedLimitsRecord
+    | DriftRecord
 )
 _ADAPTER: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="stage")])
 
