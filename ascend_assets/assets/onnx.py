@@ -27,6 +27,8 @@ MODEL_FILE = "model.onnx"
 EVALUATION_FILE = "evaluation.npz"
 HUB_FOLDER = "hub"
 """Where, among the frozen files, those of a model hub lie."""
+TRAINED_FOLDER = "trained"
+"""Where, among the frozen files, those of a challenger lie: trained once, and never again."""
 
 
 class ExportError(Exception):
@@ -54,7 +56,8 @@ def make(tools: Tools, key: str, _order: Order, *, source: SourceRecord, spec: M
     """Export the candidate's frozen files. Raises `EntryFailed` or `BadExport`."""
     with tools.scratch() as scratch:
         folder = tarball.unpack(tools.blobs.path(source.archive), scratch / spec.name)
-        exported = export(spec, folder, scratch / "exported", on_line=tools.say)
+        trained = folder / TRAINED_FOLDER if source.training else None
+        exported = export(spec, folder, scratch / "exported", on_line=tools.say, trained=trained)
         return OnnxRecord(
             key=key,
             made_from={"source": source.data_version},
@@ -64,15 +67,27 @@ def make(tools: Tools, key: str, _order: Order, *, source: SourceRecord, spec: M
         )
 
 
-def export(spec: ModelSpec, folder: Path, output: Path, *, on_line: Callable[[str], None] | None = None) -> Exported:
+def export(
+    spec: ModelSpec,
+    folder: Path,
+    output: Path,
+    *,
+    on_line: Callable[[str], None] | None = None,
+    data: Path | None = None,
+    trained: Path | None = None,
+) -> Exported:
     """Make the model's ONNX file from `folder`, its unpacked sources, in `output`, a folder of the caller's own.
 
     A Python source is run as `python FILE --output DIR`, for at most its `timeout_minutes`; each line that it prints
-    goes to `on_line`. External data is brought into the file. Raises `EntryFailed` or `BadExport`.
+    goes to `on_line`. With `data` it is given `--data FILE`: samples to train on as well. `trained`: a folder where it
+    left its files before, which are taken as they are. External data is brought into the file. Raises `EntryFailed` or
+    `BadExport`.
     """
     output.mkdir(parents=True, exist_ok=True)
-    if isinstance(spec.source, PythonSource):
-        made = _run(spec.source, folder, output / "written", on_line)
+    if trained is not None:
+        found, written = _inside(trained, MODEL_FILE, "trained"), trained / EVALUATION_FILE
+    elif isinstance(spec.source, PythonSource):
+        made = _run(spec.source, folder, output / "written", on_line, data)
         found, written = made / MODEL_FILE, made / EVALUATION_FILE
     elif isinstance(spec.source, HubSource):
         found, written = _inside(folder, f"{HUB_FOLDER}/{spec.source.onnx}", "source.onnx"), None
@@ -84,7 +99,9 @@ def export(spec: ModelSpec, folder: Path, output: Path, *, on_line: Callable[[st
     return Exported(
         onnx=output / MODEL_FILE,
         signature=signature,
-        evaluation=_evaluation(spec, signature, folder, written, output / EVALUATION_FILE),
+        evaluation=_evaluation(
+            spec, signature, folder, written, output / EVALUATION_FILE, declared_first=trained is None
+        ),
     )
 
 
@@ -115,11 +132,14 @@ def _difference(declared: Input, found: TensorType) -> str:
     return f"input {declared.name!r} has shape [{', '.join(shapes)}], declared [{', '.join(map(str, declared.shape))}]"
 
 
-def _run(source: PythonSource, folder: Path, into: Path, on_line: Callable[[str], None] | None) -> Path:
+def _run(
+    source: PythonSource, folder: Path, into: Path, on_line: Callable[[str], None] | None, data: Path | None = None
+) -> Path:
     entry = _inside(folder, source.python, "source.python")
     into.mkdir()
-    command = f"python {source.python} --output DIR"
+    command = f"python {source.python} --output DIR{' --data FILE' if data else ''}"
     argv = [sys.executable, str(entry), "--output", str(into.resolve())]
+    argv += ["--data", str(data.resolve())] if data else []
     try:
         process.run(argv, cwd=folder, limits=process.Limits(timeout=source.timeout_minutes * 60), on_line=on_line)
     except process.ProcessTimeout as error:
@@ -156,16 +176,25 @@ def _model(spec: ModelSpec, path: Path) -> "ModelProto":
     return model
 
 
-def _evaluation(spec: ModelSpec, signature: Signature, folder: Path, written: Path | None, target: Path) -> Path | None:
+def _evaluation(
+    spec: ModelSpec,
+    signature: Signature,
+    folder: Path,
+    written: Path | None,
+    target: Path,
+    *,
+    declared_first: bool = True,
+) -> Path | None:
     """The folder's own evaluation data where `defs.yaml` names some, else what the entry wrote; checked and copied.
 
-    What targets with AIPP need is looked at even without any: it would else be missed after hours of compiling.
+    A challenger's own comes first: it holds what `defs.yaml` names. What targets with AIPP need is looked at even
+    without any: it would else be missed after hours of compiling.
     """
     try:
         wanted = images.of_model(spec, [given.name for given in signature.inputs])
     except images.BadImages as error:
         raise BadExport(str(error)) from error
-    declared = spec.evaluation.data if spec.evaluation else None
+    declared = spec.evaluation.data if spec.evaluation and declared_first else None
     if declared:
         path = _inside(folder, declared, "evaluation.data")
     elif written is not None and written.is_file():
