@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from ascend_assets import checks, deployments, freshness, graph, history
+from ascend_assets.production import assets as production
 from ascend_assets.spec import ModelSpec
 from ascend_assets.walk import key_of, stages
 
@@ -51,7 +52,7 @@ def model_definitions(spec: ModelSpec) -> dg.Definitions:
         list(key_of(spec, "release")), *(list(s.asset) for s in walk if s.name == "deployment")
     )
     tags = {history.MODEL_TAG: spec.name}
-    return dg.Definitions(
+    walked = dg.Definitions(
         assets=[*assets, *deployments.build_specs(spec)],
         asset_checks=[*checks.build_checks(spec), *freshness.build_checks(spec), *deployments.build_checks(spec)],
         jobs=[
@@ -69,6 +70,17 @@ def model_definitions(spec: ModelSpec) -> dg.Definitions:
             ),
         ],
     )
+    return dg.Definitions.merge(walked, *_beside_the_walk(spec))
+
+
+def _beside_the_walk(spec: ModelSpec) -> list[dg.Definitions]:
+    """What is known of the model in production and what is drawn from it; nothing for a model that has none."""
+    if spec.production is None:
+        return []
+    looks = [
+        production.definitions(spec),
+    ]
+    return [*looks, dg.Definitions(jobs=[production.build_job(spec, looks)])]
 
 
 def separate_checks(spec: ModelSpec) -> list[dg.AssetCheckKey]:

@@ -1,0 +1,97 @@
+"""How the records of a model in production read in Dagster: entries, tables and checks that inform.
+
+Here belongs what a reader sees. Not here: making the records, or the assets (`assets.py`). The checks here block
+nothing: what is in production is there already.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from ascend_assets import history
+from ascend_assets.dossier.text import clean
+from ascend_assets.gates.wording import counted
+from ascend_assets.production.records import ProductionRecord
+from ascend_assets.records import Record
+
+SAMPLES_VALID = "samples_valid"
+_CELL = 200
+
+
+def materialised(
+    record: Record, entries: Mapping[str, Any], checks: tuple[dg.AssetCheckResult, ...] = ()
+) -> dg.MaterializeResult[Record]:
+    """A record as its asset's materialisation, with the names that `history.py` reads."""
+    return dg.MaterializeResult(
+        value=record,
+        data_version=dg.DataVersion(record.data_version),
+        metadata={history.STAGE_KEY: record.key, history.DATA_VERSION: record.data_version, **entries},
+        check_results=list(checks),
+    )
+
+
+def of_production(record: ProductionRecord) -> dict[str, Any]:
+    """Entries of the production asset: figures are plotted over its materialisations."""
+    entries: dict[str, Any] = {
+        "environment": record.environment,
+        "from": record.window[0].isoformat(timespec="seconds"),
+        "to": record.window[1].isoformat(timespec="seconds"),
+        "rows": record.rows,
+        "refused": record.refused,
+        "labelled": record.labelled,
+        "duplicates": record.duplicates,
+        "feedback for no sample": record.unmatched,
+        "files": record.files,
+    }
+    if record.versions:
+        entries["releases"] = dg.MetadataValue.table(
+            [dg.TableRecord({"release": clean(name, _CELL), "rows": rows}) for name, rows in record.versions.items()]
+        )
+    if record.notes:
+        entries["notes"] = "; ".join(clean(note, 1000) for note in record.notes)
+    return entries
+
+
+def samples_valid(record: ProductionRecord) -> dg.AssetCheckResult:
+    """Whether every row kept the schema, with those that did not as a table. No row at all is not judged."""
+    entries: dict[str, Any] = {"rows": record.rows, "refused": record.refused, "violations": record.violated}
+    if record.violations:
+        entries["first violations"] = dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {
+                        "file": clean(one.file, _CELL),
+                        "row": "whole file" if one.row is None else str(one.row),
+                        "column": clean(one.column, _CELL),
+                        "check": clean(one.check, _CELL),
+                        "value": clean(one.value, _CELL),
+                    }
+                )
+                for one in record.violations
+            ]
+        )
+    judged = record.rows + record.refused + record.violated > 0
+    passed = judged and record.violated == 0
+    return dg.AssetCheckResult(
+        passed=passed,
+        check_name=SAMPLES_VALID,
+        severity=dg.AssetCheckSeverity.ERROR if judged else dg.AssetCheckSeverity.WARN,
+        description=_said(record, judged=judged),
+        metadata=entries,
+    )
+
+
+def _said(record: ProductionRecord, *, judged: bool) -> str:
+    if not judged:
+        return "not judged: there is no sample in the window. " + "; ".join(record.notes)
+    if record.violated == 0:
+        return f"{counted(record.rows, 'row')} of {counted(record.files, 'file')} kept the schema"
+    first = record.violations[0]
+    where = first.file if first.row is None else f"{first.file}, row {first.row}"
+    column = f" {first.column}" if first.column else ""
+    return (
+        f"{counted(record.violated, 'violation')}, {counted(record.refused, 'row')} left out; the first is "
+        f"{clean(where, _CELL)}:{clean(column, _CELL)} {clean(first.check, _CELL)} ({clean(first.value, _CELL)}). "
+        "See the table, and mend whatever writes these files"
+    )

@@ -1,0 +1,96 @@
+"""What is known of a model in production, as Dagster assets: `production`, `metrics` and `proposed_limits`.
+
+Here belong the assets, their checks and their job, thin over `gathering.py`, `metrics.py` and `proposals.py`. Not here:
+when they are made (`sensors/production.py`), or drift (`ascend_assets/drift`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from ascend_assets import graph, history
+from ascend_assets.production import asset_results, gathering, layout
+from ascend_assets.records import Record
+from ascend_assets.spec import ModelSpec
+from ascend_assets.stage import Tools, code_version
+from resources.home import home
+
+Result = dg.MaterializeResult[Any]
+Make = Callable[..., Result]
+
+JOB = "production"
+"""`<model>_production`."""
+
+
+def folder_of(spec: ModelSpec) -> Path:
+    """Where the model's production writes, in the environment that is looked at."""
+    return home().production / spec.name / layout.environment(spec)
+
+
+def definitions(spec: ModelSpec) -> dg.Definitions:
+    """The assets of a model that says something of production; none for another."""
+    if spec.production is None:
+        return dg.Definitions()
+    return dg.Definitions(assets=[_production(spec)])
+
+
+def build_job(spec: ModelSpec, looks: Iterable[dg.Definitions]) -> UnresolvedAssetJobDefinition:
+    """The job `<model>_production`: every asset of `looks`, and their checks."""
+    assets = [one.key for look in looks for one in look.assets or () if isinstance(one, dg.AssetsDefinition)]
+    return dg.define_asset_job(
+        f"{spec.name}_{JOB}",
+        dg.AssetSelection.assets(*assets),
+        tags={history.MODEL_TAG: spec.name},
+        description=f"Look at {spec.name} in production: samples, metrics, drift, and the limits that they propose.",
+    )
+
+
+def _asset(spec: ModelSpec, name: str, make: Make, **more: Any) -> dg.AssetsDefinition:  # noqa: ANN401 - Dagster's own
+    """An asset beside the walk. `make` gets the step's context, the tools and the records of `ins` by name."""
+    common: dict[str, Any] = {
+        "key": [spec.name, name],
+        "owners": list(spec.owners),
+        "group_name": spec.name,
+        "tags": {history.MODEL_TAG: spec.name},
+        "code_version": code_version()[:12],
+        "required_resource_keys": set(graph.RESOURCES),
+        "io_manager_key": "records",
+        **more,
+    }
+    decorate: Callable[[Callable[..., Iterator[object]]], dg.AssetsDefinition] = dg.asset(**common)
+
+    @decorate
+    def _made(context: dg.AssetExecutionContext, **records: Record) -> Iterator[object]:
+        yield make(context, graph.tools_of(context.resources, context.log.info), **records)
+
+    return _made
+
+
+def _check(spec: ModelSpec, asset: str, name: str, description: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(name, asset=[spec.name, asset], description=f"{description} It blocks nothing.")
+
+
+def _production(spec: ModelSpec) -> dg.AssetsDefinition:
+    def _make(_: dg.AssetExecutionContext, tools: Tools) -> Result:
+        record = gathering.gather(tools, spec, folder_of(spec))
+        check = asset_results.samples_valid(record)
+        return asset_results.materialised(record, asset_results.of_production(record), (check,))
+
+    return _asset(
+        spec,
+        "production",
+        _make,
+        description="Samples of the window that kept the model's schema, with their labels where feedback came.",
+        kinds={"parquet"},
+        check_specs=[
+            _check(
+                spec,
+                "production",
+                asset_results.SAMPLES_VALID,
+                "Every sample and all feedback kept the model's schema.",
+            )
+        ],
+    )
