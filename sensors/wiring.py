@@ -10,7 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from ascend_assets.spec import ModelSpec
 from ascend_assets.triggers import Triggers
-from sensors import deployed, refused, toolchain_changed
+from sensors import commit_status, deployed, refused, toolchain_changed
 
 Job = dg.JobDefinition | UnresolvedAssetJobDefinition
 
@@ -22,6 +22,7 @@ def sensors(specs: Sequence[ModelSpec], jobs: Mapping[str, Job], settings: Trigg
         deployed.deployed,
         refused.refused_candidates,
         toolchain_changed.build(candidates),
+        *commit_status.build(settings),
     ]
 
 

@@ -1,0 +1,208 @@
+"""When a run of a commit changes: its state is told to the forge on which the repository lies.
+
+Here belongs noticing changed runs, in their order, and patience with a forge that is down, denies us or has heard
+enough. Not here: what is told (`ascend_assets/commit_states.py`) and how (`resources/forges/`). Off for a repository
+whose settings have no `status`.
+
+The cursor moves past a change only when the forge has heard of it. What it heard last of a commit and model is kept
+for a while, so that nothing is said twice; saying it twice would do no harm.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import dagster as dg
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+
+from ascend_assets import commit_states, environments
+from ascend_assets.gates.wording import clipped, listing
+from ascend_assets.policy_file import BadPolicy
+from ascend_assets.triggers import CommitStatus, Repository, Triggers
+from resources.forges.errors import ForgeBusy, ForgeDenied, StatusRefused
+from resources.forges.status import Forge, report
+
+EVERY_SECONDS = 30
+AT_MOST = 20
+"""Statuses that one tick tells."""
+SECONDS = 15.0
+"""A tick begins no request after so long, and none takes longer than the time that Dagster gives a tick (60 s)."""
+OVERLAP = 60.0
+"""Seconds before the last change that are looked at again: clocks of machines differ, and so do transactions."""
+FIRST_LOOK = 3600.0
+"""How far back a first look goes, in seconds."""
+DENIED_WAIT = 900.0
+"""Seconds until a forge that denied us is asked again."""
+BUSY_WAIT, LONGEST_BUSY_WAIT = 30.0, 900.0
+"""Seconds until a forge that did not answer is asked again: doubled each time, up to the longest."""
+_PAGE, _PAGES = 100, 10
+_KEPT = _PAGE * _PAGES
+
+
+class Trouble(BaseModel):
+    """Since when the forge is in trouble, how often it was tried, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: str
+    times: int
+    why: str
+
+
+class _Cursor(BaseModel):
+    """`since`: unix seconds of the last change that was handled. `not_before`: before then the forge is not asked.
+
+    `told`: commit/model -> run and state last told, and when it changed; only of what is looked at again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: FiniteFloat | None = None
+    told: dict[str, tuple[str, FiniteFloat]] = {}
+    not_before: FiniteFloat = 0.0
+    trouble: Trouble | None = None
+
+
+@dataclass
+class _Tick:
+    """One look. `refused`: what the forge does not take, in words."""
+
+    instance: dg.DagsterInstance
+    trigger: str
+    forge: Forge
+    dagster_url: str
+    since: float
+    told: dict[str, tuple[str, float]]
+    said: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def go(self, until: float) -> None:
+        """Tell what changed, oldest first, until then (of `time.monotonic()`). Raises `ForgeBusy`, `ForgeDenied`."""
+        for record in self._changed():
+            if len(self.said) + len(self.refused) >= AT_MOST or time.monotonic() > until:
+                return
+            at = record.update_timestamp.timestamp()
+            self._handle(record.dagster_run, at)
+            self.since = max(self.since, at)
+
+    def _changed(self) -> Iterator[dg.RunRecord]:
+        after = self.since - OVERLAP
+        for _ in range(_PAGES):
+            page = commit_states.changed(self.instance, self.trigger, after, _PAGE)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].update_timestamp.timestamp()
+
+    def _handle(self, run: dg.DagsterRun, at: float) -> None:
+        """Tell how the run's commit does now, by its newest run, unless that was told."""
+        key = _key(run)
+        if key is None or self._knows(key, run):
+            return
+        commit, model = commit_states.pair(run) or ("", "")
+        run = commit_states.newest(self.instance, self.trigger, commit, model) or run
+        if self._knows(key, run):
+            return
+        told = commit_states.status(self.instance, run, _first_environment(), self.dagster_url)
+        try:
+            report(self.forge, told)
+            self.said.append(f"{key}: {told.state}")
+        except StatusRefused as error:
+            self.refused.append(f"{key}: {error}")
+        self.told[key] = (_mark(run), at)
+
+    def _knows(self, key: str, run: dg.DagsterRun) -> bool:
+        return self.told.get(key, ("", 0.0))[0] == _mark(run)
+
+    def kept(self) -> dict[str, tuple[str, float]]:
+        """What was told of changes that the next tick looks at again."""
+        newest = sorted(self.told.items(), key=lambda one: one[1][1])[-_KEPT:]
+        return {key: (mark, at) for key, (mark, at) in newest if at >= self.since - OVERLAP}
+
+
+def build(settings: Triggers) -> list[dg.SensorDefinition]:
+    """One sensor for each repository that has `status`."""
+    url = settings.notices.dagster_url or ""
+    return [_build(one, one.status, url) for one in settings.repositories if one.status is not None]
+
+
+def _build(repository: Repository, settings: CommitStatus, url: str) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=f"commit_status_{repository.name}",
+        description=f"Tells {settings.forge} how the candidates of {repository.name}'s commits do.",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=EVERY_SECONDS,
+    )
+    def commit_status(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        """One tick: tell the forge what changed, or wait as long as it is in trouble."""
+        cursor, now = _read(context.cursor), time.time()
+        if cursor.not_before > now and cursor.trouble:
+            wait = cursor.not_before - now
+            return dg.SensorResult(
+                skip_reason=f"{cursor.trouble.why}; tried again in {wait:.0f} s", cursor=context.cursor
+            )
+        since = now - FIRST_LOOK if cursor.since is None else min(cursor.since, now)
+        forge = Forge(
+            settings.forge,
+            settings.project,
+            settings.api or "",
+            os.environ.get(settings.token_env, "") if settings.token_env else "",
+            settings.token_env,
+        )
+        tick = _Tick(context.instance, f"commits_{repository.name}", forge, url, since, dict(cursor.told))
+        trouble, not_before = None, 0.0
+        try:
+            tick.go(time.monotonic() + SECONDS)
+        except (ForgeBusy, ForgeDenied) as error:
+            trouble = _again(cursor.trouble, now, error)
+            not_before = now + _wait(error, trouble.times)
+        following = _Cursor(since=tick.since, told=tick.kept(), not_before=not_before, trouble=trouble)
+        return dg.SensorResult(skip_reason=_said(tick, trouble), cursor=following.model_dump_json())
+
+    return commit_status
+
+
+def _key(run: dg.DagsterRun) -> str | None:
+    found = commit_states.pair(run)
+    return f"{found[0][:12]}/{found[1]}" if found else None
+
+
+def _mark(run: dg.DagsterRun) -> str:
+    return f"{run.run_id[:8]} {commit_states.state(run)}"
+
+
+def _first_environment() -> str:
+    try:
+        return environments.in_force().first.name
+    except BadPolicy:
+        return "the first environment"
+
+
+def _again(before: Trouble | None, now: float, error: Exception) -> Trouble:
+    since = before.since if before else datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
+    return Trouble(since=since, times=before.times + 1 if before else 1, why=clipped(str(error)))
+
+
+def _wait(error: ForgeBusy | ForgeDenied, times: int) -> float:
+    if isinstance(error, ForgeDenied):
+        return DENIED_WAIT
+    return error.wait or min(BUSY_WAIT * 2.0 ** min(times - 1, 10), LONGEST_BUSY_WAIT)
+
+
+def _said(tick: _Tick, trouble: Trouble | None) -> str:
+    said = [
+        trouble.why if trouble else "",
+        f"told {listing(tick.said)}" if tick.said else "",
+        f"not taken: {listing(tick.refused)}" if tick.refused else "",
+    ]
+    return ". ".join(filter(None, said)) or "the forge knows how every commit does"
+
+
+def _read(text: str | None) -> _Cursor:
+    """The cursor; what another version wrote counts for nothing."""
+    try:
+        return _Cursor.model_validate_json(text or "{}")
+    except ValidationError:
+        return _Cursor()
