@@ -78,7 +78,7 @@ class HubSource(Strict):
     configuration since the version before that somebody has looked at, as `file:field`.
     """
 
-    modelscope: Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}/[\w.-]{1,100}$")]
+    modelscope: Annotated[str, StringConstraints(pattern=r"^\w[\w.-]{0,99}/\w[\w.-]{0,99}$")]
     since: Annotated[str, StringConstraints(pattern=r"^v?\d{1,6}(\.\d{1,6}){0,3}$")]
     files: Annotated[tuple[FileName, ...], Field(min_length=1, max_length=100)]
     onnx: FileName | None = None

@@ -7,12 +7,13 @@ the graph (`gates/lint.py`).
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ascend_assets import evaluation, images
+from ascend_assets.hub.settings import HUB_FOLDER
 from ascend_assets.records import OnnxRecord, SourceRecord
 from ascend_assets.spec import HubSource, Input, ModelSpec, PythonSource
 from ascend_assets.stage import Order, Tools
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 MODEL_FILE = "model.onnx"
 EVALUATION_FILE = "evaluation.npz"
-HUB_FOLDER = "hub"
-"""Where, among the frozen files, those of a model hub lie."""
 TRAINED_FOLDER = "trained"
 """Where, among the frozen files, those of a challenger lie: trained once, and never again."""
 
@@ -79,15 +78,19 @@ def export(
     """Make the model's ONNX file from `folder`, its unpacked sources, in `output`, a folder of the caller's own.
 
     A Python source is run as `python FILE --output DIR`, for at most its `timeout_minutes`; each line that it prints
-    goes to `on_line`. With `data` it is given `--data FILE`: samples to train on as well. `trained`: a folder where it
-    left its files before, which are taken as they are. External data is brought into the file. Raises `EntryFailed` or
-    `BadExport`.
+    goes to `on_line`. With `data` it is given `--data FILE`: samples to train on as well; the entry of a model from a
+    hub `--hub DIR`. `trained`: a folder where it left its files before, which are taken as they are. External data is
+    brought into the file. Raises `EntryFailed` or `BadExport`.
     """
     output.mkdir(parents=True, exist_ok=True)
     if trained is not None:
         found, written = _inside(trained, MODEL_FILE, "trained"), trained / EVALUATION_FILE
     elif isinstance(spec.source, PythonSource):
-        made = _run(spec.source, folder, output / "written", on_line, data)
+        made = _run(spec.source, folder, output / "written", on_line, {"--data": data})
+        found, written = made / MODEL_FILE, made / EVALUATION_FILE
+    elif isinstance(spec.source, HubSource) and spec.source.python is not None:
+        entry = PythonSource(python=spec.source.python, timeout_minutes=spec.source.timeout_minutes)
+        made = _run(entry, folder, output / "written", on_line, {"--hub": folder / HUB_FOLDER})
         found, written = made / MODEL_FILE, made / EVALUATION_FILE
     elif isinstance(spec.source, HubSource):
         found, written = _inside(folder, f"{HUB_FOLDER}/{spec.source.onnx}", "source.onnx"), None
@@ -133,13 +136,19 @@ def _difference(declared: Input, found: TensorType) -> str:
 
 
 def _run(
-    source: PythonSource, folder: Path, into: Path, on_line: Callable[[str], None] | None, data: Path | None = None
+    source: PythonSource,
+    folder: Path,
+    into: Path,
+    on_line: Callable[[str], None] | None,
+    given: Mapping[str, Path | None],
 ) -> Path:
+    """Run an entry, with those of `given`, option -> path, that are there."""
     entry = _inside(folder, source.python, "source.python")
     into.mkdir()
-    command = f"python {source.python} --output DIR{' --data FILE' if data else ''}"
+    options = {option: path.resolve() for option, path in given.items() if path is not None}
+    command = " ".join([f"python {source.python} --output DIR", *(f"{option} PATH" for option in options)])
     argv = [sys.executable, str(entry), "--output", str(into.resolve())]
-    argv += ["--data", str(data.resolve())] if data else []
+    argv += [word for option, path in options.items() for word in (option, str(path))]
     try:
         process.run(argv, cwd=folder, limits=process.Limits(timeout=source.timeout_minutes * 60), on_line=on_line)
     except process.ProcessTimeout as error:

@@ -1,0 +1,97 @@
+"""The part of source that comes from a model hub: a version's files, beside the model's own in one archive.
+
+Here belong choosing the version, requiring that its configuration goes with the one before, and the archive of both.
+Not here: the hub (`resources/hub`), which changes are incompatible (`ascend_assets/hub/`), or when (`sensors/`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ascend_assets import triggers
+from ascend_assets.hub import configuration
+from ascend_assets.hub.configuration import Fields
+from ascend_assets.hub.settings import HUB_FOLDER, connected, copies_folder, limits
+from ascend_assets.records import HubFiles
+from ascend_assets.spec import HubSource, ModelSpec
+from ascend_assets.stage import Tools
+from resources import tarball
+from resources.candidates import Candidate
+from resources.hub import copies
+from resources.hub.client import Hub
+from resources.hub.copies import Copy
+from resources.hub.errors import HubError
+from resources.hub.versions import Version
+from resources.tarball_extended import extended
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A hub version's files in the archive, and the candidate that is named for it."""
+
+    files: HubFiles
+    candidate: str
+
+
+def freeze(tools: Tools, spec: ModelSpec, source: HubSource, version: str, own: Path, archive: Path) -> Frozen:
+    """Write `archive`: what `own`, the archive of the model's own files, holds, and the hub's files below `hub/`.
+
+    `version`: empty for the newest that this machine has, else `since`. Raises `HubTrouble` (it may be over later);
+    `HubRefused`, `configuration.ConfigurationError`, and `ArchiveError` where the model's own folder has such files
+    itself (it will not).
+    """
+    hub = connected(triggers.in_force().hub)
+    copy = _copy(tools, hub, source, version)
+    now = configuration.read(copy.folder, copy.files)
+    before = _before(tools, hub, spec, source, copy)
+    configuration.require(before, now, source.accepts, spec.inputs, f"{source.modelscope} {copy.revision}")
+    extended(own, {f"{HUB_FOLDER}/{path}": copy.folder / path for path in copy.files}, archive)
+    return Frozen(
+        files=HubFiles(model=copy.model, revision=copy.revision, files=dict(sorted(copy.files.items()))),
+        candidate=str(Candidate.from_hub(copy.revision, copy.at)),
+    )
+
+
+def _copy(tools: Tools, hub: Hub, source: HubSource, version: str) -> Copy:
+    root, model = copies_folder(), source.modelscope
+    here = None if version else copies.newest_held(root, model, source.files)
+    revision = version or (here.revision if here else source.since)
+    tools.say(f"{model} {revision}")
+    bounds = limits(triggers.in_force().hub)
+    return here or copies.copy(hub, root, model, revision, source.files, limits=bounds, say=tools.say)
+
+
+def _before(tools: Tools, hub: Hub, spec: ModelSpec, source: HubSource, copy: Copy) -> dict[str, Fields]:
+    """The configuration of the version before: that of the newest release, else that of `since`."""
+    released = _of_release(tools, spec)
+    if released:
+        return released
+    since, now = Version.parse(source.since), Version.parse(copy.revision)
+    compared = configuration.compared(source.files)
+    if not compared or since is None or now is None or not now.is_after(since):
+        return {}
+    tools.say(f"{source.modelscope} {source.since}: its configuration, to compare with")
+    bounds = limits(triggers.in_force().hub)
+    try:
+        first = copies.copy(
+            hub, copies_folder(), source.modelscope, source.since, compared, limits=bounds, say=tools.say
+        )
+    except HubError as error:
+        error.add_note(
+            f"{source.modelscope} {copy.revision} has to be compared with {source.since} (source.since), with which "
+            "the model began"
+        )
+        raise
+    return configuration.read(first.folder, first.files)
+
+
+def _of_release(tools: Tools, spec: ModelSpec) -> dict[str, Fields]:
+    """The configuration in the archive of the newest release; nothing where there is none, or not from a hub."""
+    release = tools.registry.latest(spec.name)
+    if release is None:
+        return {}
+    with tools.scratch() as scratch:
+        folder = tarball.unpack(tools.blobs.path(release.source), scratch / "released") / HUB_FOLDER
+        if not folder.is_dir():
+            return {}
+        paths = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+        return configuration.read(folder, paths)
