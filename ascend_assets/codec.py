@@ -22,6 +22,7 @@ from ascend_assets.records import (
     ReleaseRecord,
     SourceRecord,
 )
+from ascend_assets.training.records import ChallengerRecord
 from resources.store.blobs import Blobs
 
 AnyRecord = (
@@ -38,6 +39,7 @@ AnyRecord = (
     | MetricsRecord
     | ProposedLimitsRecord
     | DriftRecord
+    | ChallengerRecord
 )
 _ADAPTER: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="stage")])
 

@@ -18,6 +18,7 @@ from ascend_assets.progress import StageEvent, tell
 from ascend_assets.records import Record, SourceRecord
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Order, Stage, Tools, code_version
+from ascend_assets.training import retraining
 from ascend_assets.walk import key_of
 from resources.ascend.toolchain import CompileRefused
 from resources.configurable import AscendToolchain, Project, Warehouse
@@ -30,11 +31,15 @@ _ON_TOOLCHAIN = frozenset({"om", "precision", "benchmark"})
 
 
 class SourceConfig(dg.Config):
-    """What to build. Empty fields mean the working tree; `hub` is a version of the model's hub."""
+    """What to build. Empty fields mean the working tree; `hub` is a version of the model's hub.
+
+    `training`: digest of a challenger's record; where the same run made a challenger, it is that one's.
+    """
 
     commit: str = ""
     candidate: str = ""
     hub: str = ""
+    training: str = ""
 
 
 class LedgerConfig(dg.Config):
@@ -82,15 +87,16 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
         "io_manager_key": "records",
         "pool": pools.pool_of(stage),
         "check_specs": checks.own_specs(spec, stage),
+        "deps": retraining.parents(spec, stage),
     }
     decorate: Callable[[Callable[..., Iterator[object]]], dg.AssetsDefinition] = dg.asset(**common)
     if stage.name == "source":
 
         @decorate
         def _source(context: dg.AssetExecutionContext, config: SourceConfig) -> Iterator[object]:
-            yield from _run(
-                context, spec, stage, Order(commit=config.commit, candidate=config.candidate, hub=config.hub), {}
-            )
+            training = config.training or retraining.challenger_of(context.instance, context.run, spec)
+            order = Order(commit=config.commit, candidate=config.candidate, hub=config.hub, training=training)
+            yield from _run(context, spec, stage, order, {})
 
         return _source
     if stage.name in {"release", "deployment"}:
