@@ -33,7 +33,7 @@ types: $(READY)
 	$(BIN)/mypy tests/torch/*.py
 
 unit: $(READY)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup  # tests that share one daemon stay together
 
 defs: $(READY)
 	@$(BIN)/ascend init

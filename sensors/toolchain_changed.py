@@ -103,8 +103,9 @@ def _requests(tick: _Tick, jobs: Iterable[str], environ: Mapping[str, str]) -> l
     if environ.get(SWITCH, "").strip() != "1":
         return []
     known = set(jobs)
+    tags = {history.TRIGGER_TAG: "toolchain_changed", history.WHY_TAG: "toolchain"}
     return [
-        dg.RunRequest(run_key=f"{model} {stale.mark('', tick.now)}", job_name=f"{model}_candidate")
+        dg.RunRequest(run_key=f"{model} {stale.mark('', tick.now)}", job_name=f"{model}_candidate", tags=tags)
         for model in stale.to_rebuild(tick.judged)
         if f"{model}_candidate" in known
     ]
