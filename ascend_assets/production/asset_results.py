@@ -10,9 +10,12 @@ from typing import Any
 import dagster as dg
 
 from ascend_assets import history
+from ascend_assets.dossier.summary import escaped
 from ascend_assets.dossier.text import clean
 from ascend_assets.gates.wording import counted
-from ascend_assets.production.records import ProductionRecord
+from ascend_assets.production.judging import Judgement
+from ascend_assets.production.queries import FIGURES
+from ascend_assets.production.records import MetricsRecord, ProductionRecord
 from ascend_assets.records import Record
 
 SAMPLES_VALID = "samples_valid"
@@ -94,4 +97,31 @@ def _said(record: ProductionRecord, *, judged: bool) -> str:
         f"{counted(record.violated, 'violation')}, {counted(record.refused, 'row')} left out; the first is "
         f"{clean(where, _CELL)}:{clean(column, _CELL)} {clean(first.check, _CELL)} ({clean(first.value, _CELL)}). "
         "See the table, and mend whatever writes these files"
+    )
+
+
+def of_metrics(record: MetricsRecord) -> dict[str, Any]:
+    """Entries of the metrics asset. A figure that is not known has no entry, so that none is plotted for it."""
+    entries: dict[str, Any] = {
+        "environment": record.environment,
+        "source": record.source,
+        "at": record.at.isoformat(timespec="seconds"),
+    }
+    for name, unit in FIGURES.items():
+        value = record.figures.get(name)
+        if value is not None:
+            entries[name if name.endswith("_ms") or unit == "requests" else f"{name} {unit}"] = value
+    if record.notes:
+        entries["notes"] = dg.MetadataValue.md("\n".join(f"- {escaped(clean(note, 500))}" for note in record.notes))
+    return entries
+
+
+def judged(found: Judgement) -> dg.AssetCheckResult:
+    """A judgement as a check's result: what could not be judged has failed, as a warning."""
+    return dg.AssetCheckResult(
+        passed=found.state == "good",
+        check_name=found.name,
+        severity=dg.AssetCheckSeverity.ERROR if found.state == "bad" else dg.AssetCheckSeverity.WARN,
+        description=clean(found.why, 1000),
+        metadata=dict(found.entries),
     )

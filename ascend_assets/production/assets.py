@@ -11,8 +11,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from ascend_assets import graph, history
-from ascend_assets.production import asset_results, gathering, layout
+from ascend_assets import graph, history, triggers
+from ascend_assets.production import asset_results, gathering, judging, layout, metrics
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools, code_version
@@ -34,7 +34,7 @@ def definitions(spec: ModelSpec) -> dg.Definitions:
     """The assets of a model that says something of production; none for another."""
     if spec.production is None:
         return dg.Definitions()
-    return dg.Definitions(assets=[_production(spec)])
+    return dg.Definitions(assets=[_production(spec), _metrics(spec)])
 
 
 def build_job(spec: ModelSpec, looks: Iterable[dg.Definitions]) -> UnresolvedAssetJobDefinition:
@@ -93,4 +93,28 @@ def _production(spec: ModelSpec) -> dg.AssetsDefinition:
                 "Every sample and all feedback kept the model's schema.",
             )
         ],
+    )
+
+
+_MEANT = {
+    "metrics_available": "Somebody can tell how the model serves.",
+    "error_rate": "No more requests fail than in yesterday's same hour, chance apart, and at most a tenth.",
+    "load_time": f"Every load of the last hour took at most {judging.LOAD_SECONDS:g} s.",
+    "latency_p99": "P99 latency of the last hour keeps the model's limit latency_p99_ms of that environment.",
+}
+
+
+def _metrics(spec: ModelSpec) -> dg.AssetsDefinition:
+    def _make(_: dg.AssetExecutionContext, tools: Tools) -> Result:
+        record = metrics.gather(tools, spec, triggers.in_force().prometheus, folder_of(spec))
+        checks = tuple(map(asset_results.judged, judging.judge(record, spec)))
+        return asset_results.materialised(record, asset_results.of_metrics(record), checks)
+
+    return _asset(
+        spec,
+        "metrics",
+        _make,
+        description="How the model served in the last hour: latency, failures, load, NPUs.",
+        kinds={"prometheus"},
+        check_specs=[_check(spec, "metrics", name, _MEANT[name]) for name in judging.NAMES],
     )
