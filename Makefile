@@ -32,8 +32,9 @@ types: $(READY)
 	$(BIN)/mypy
 	$(BIN)/mypy tests/torch/*.py
 
+# Tests that share one daemon are a group.
 unit: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup  # tests that share one daemon stay together
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 defs: $(READY)
 	@$(BIN)/ascend init
