@@ -156,3 +156,25 @@ def _is_telling(value: str) -> bool:
 def _pattern(kind: str, text: str) -> re.Pattern[str]:
     bounded = rf"(?<![A-Za-z0-9]){re.escape(text)}(?![A-Za-z0-9])" if kind in {"host", "user"} else re.escape(text)
     return re.compile(bounded, re.IGNORECASE if kind in {"host", "user"} else 0)
+
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]{1,400}@")
+_BEARER = re.compile(r"\b(bearer|basic)[ \t]{1,8}[^\s\"',;<]{4,2000}", re.IGNORECASE)
+_IN_QUERY = re.compile(r"([?&](?:key|sig|sign|signature)=)[^&\s\"'<]{1,400}", re.IGNORECASE)
+
+
+def without_secrets(text: str, environ: Mapping[str, str]) -> str:
+    """The text without passwords, tokens and keys, for people who may know the rest.
+
+    Those of the environment are found by what they hold, others by what stands before them.
+    """
+    held = {
+        value.strip() for name, value in environ.items() if _SECRETS.search(name) or ("://" in value and "@" in value)
+    }
+    for value in sorted(held, key=len, reverse=True):
+        if len(value) >= _SHORTEST_VALUE:
+            text = text.replace(value, "<secret>")
+    text = _BEARER.sub(lambda m: f"{m[1]} <secret>", text)
+    text = _CREDENTIALS.sub("<secret>@", text)
+    text = _IN_QUERY.sub(lambda m: f"{m[1]}<secret>", text)
+    return _SECRET.sub(lambda m: f"{m[1]}<secret>", text)
