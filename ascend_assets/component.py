@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from ascend_assets import checks, deployments, freshness, graph, history
 from ascend_assets.production import assets as production
 from ascend_assets.spec import ModelSpec
+from ascend_assets.training import assets as training
 from ascend_assets.walk import key_of, stages
 
 
@@ -80,7 +81,7 @@ def _beside_the_walk(spec: ModelSpec) -> list[dg.Definitions]:
     looks = [
         production.definitions(spec),
     ]
-    return [*looks, dg.Definitions(jobs=[production.build_job(spec, looks)])]
+    return [*looks, dg.Definitions(jobs=[production.build_job(spec, looks)]), training.definitions(spec)]
 
 
 def separate_checks(spec: ModelSpec) -> list[dg.AssetCheckKey]:

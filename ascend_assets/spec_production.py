@@ -6,7 +6,7 @@ Here belong bounds and defaults of what a person writes. Not here: the model its
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
 Share = Annotated[FiniteFloat, Field(gt=0, lt=1)]
 NotNegative = Annotated[FiniteFloat, Field(ge=0)]
@@ -67,6 +67,12 @@ class Production(Strict):
     drift: Drift = Drift()
 
 
+def _schedule(cron: str) -> str:
+    from ascend_assets.training.schedule import require
+
+    return require(cron) if cron else cron
+
+
 Why = Literal["accuracy", "data", "drift", "schedule"]
 
 
@@ -76,7 +82,7 @@ class Retraining(Strict):
     `schedule`: a cron expression in UTC; empty for none. `on`: what else starts it.
     """
 
-    schedule: Annotated[str, StringConstraints(max_length=100)] = ""
+    schedule: Annotated[str, StringConstraints(max_length=100), AfterValidator(_schedule)] = ""
     on: tuple[Literal["accuracy", "data", "drift"], ...] = ("accuracy", "drift")
     cool_down_hours: Annotated[FiniteFloat, Field(ge=0, le=24 * 366)] = 24.0
     """After a retraining began, so long none begins."""
