@@ -10,19 +10,32 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from ascend_assets.spec import ModelSpec
 from ascend_assets.triggers import Triggers
-from sensors import commit_status, deployed, refused, toolchain_changed
+from sensors import (
+    commit_status,
+    commits,
+    deployed,
+    hub_releases,
+    refused,
+    retraining,
+    retried_commits,
+    toolchain_changed,
+)
 
 Job = dg.JobDefinition | UnresolvedAssetJobDefinition
 
 
-def sensors(specs: Sequence[ModelSpec], jobs: Mapping[str, Job], settings: Triggers) -> list[dg.SensorDefinition]:  # noqa: ARG001
+def sensors(specs: Sequence[ModelSpec], jobs: Mapping[str, Job], settings: Triggers) -> list[dg.SensorDefinition]:
     """All sensors. `jobs`: every model's jobs by name, such as `<model>_candidate`."""
     candidates = [job for name, job in jobs.items() if name.endswith("_candidate")]
     return [
         deployed.deployed,
         refused.refused_candidates,
         toolchain_changed.build(candidates),
+        hub_releases.build(candidates, specs, settings.hub),
+        *retraining.build(specs, jobs),
         *commit_status.build(settings),
+        *(commits.build(repository, specs, candidates) for repository in settings.repositories),
+        retried_commits.build(specs, candidates),
     ]
 
 
