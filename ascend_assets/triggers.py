@@ -10,12 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, field_validator
 
+from ascend_assets.notices.kinds import KINDS
 from resources.home import PROJECT
 
 Variable = Annotated[str, StringConstraints(pattern=r"^([A-Z][A-Z0-9_]{0,99})?$")]
 """Name of an environment variable; empty for none."""
+GivenVariable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,99}$")]
+"""Name of an environment variable."""
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Pattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./*?-]{1,100}$")]
 """A name of branches or tags; `*` and `?` as in a shell, and `*` also matches `/`."""
@@ -76,14 +79,22 @@ class Prometheus(Strict):
 class Channel(Strict):
     """Somebody who is told. `url_env` holds an Apprise address (wecombot://, dingtalk://, feishu://, slack://, mailto://).
 
-    `about`: kinds of notices; empty for all. `at_least`: the least severity.
+    `about`: kinds of notices (`ascend_assets/notices/kinds.py`); empty for all. `at_least`: the least severity.
     """
 
     name: Name
-    url_env: Variable
+    url_env: GivenVariable
     language: Literal["en", "zh"] = "zh"
     about: tuple[Name, ...] = ()
     at_least: Literal["error", "info", "warning"] = "info"
+
+    @field_validator("about")
+    @classmethod
+    def _known(cls, about: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(about) - {*KINDS})
+        if unknown:
+            raise ValueError(f"no kind of notice is called {unknown[0]!r}; there are: {', '.join(KINDS)}")
+        return about
 
 
 class Notices(Strict):

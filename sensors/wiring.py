@@ -15,6 +15,8 @@ from sensors import (
     commits,
     deployed,
     hub_releases,
+    notices,
+    production,
     refused,
     retraining,
     retried_commits,
@@ -30,12 +32,14 @@ def sensors(specs: Sequence[ModelSpec], jobs: Mapping[str, Job], settings: Trigg
     return [
         deployed.deployed,
         refused.refused_candidates,
+        production.build(specs, jobs, has_prometheus=settings.prometheus is not None),
         toolchain_changed.build(candidates),
         hub_releases.build(candidates, specs, settings.hub),
         *retraining.build(specs, jobs),
         *commit_status.build(settings),
         *(commits.build(repository, specs, candidates) for repository in settings.repositories),
         retried_commits.build(specs, candidates),
+        notices.build(settings),
     ]
 
 

@@ -21,6 +21,7 @@ from ascend_assets.cli import (
     init,
     model,
     moves,
+    notices,
     om,
     preflight,
     run_command,
@@ -63,6 +64,7 @@ cli.add_command(bundle.bundle)
 cli.add_command(audit.audit)
 cli.add_command(om.om)
 cli.add_command(stale.stale)
+cli.add_command(notices.notices)
 cli.add_command(store.store)
 cli.add_command(doctor.doctor)
 cli.add_command(verify.verify)

@@ -1,0 +1,129 @@
+"""From a run that begins or ends to a notice.
+
+Here belongs what a run is told as: failed, refused by gates, or a retraining. Not here: reading the event log
+(`gathering.py`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from ascend_assets import history
+from ascend_assets.notices.said import first_line, said
+from resources.notify.notice import Notice, notice
+
+RETRAIN = "_retrain"
+"""How the name of a job ends that trains a model again."""
+WILL_RETRY = "dagster/will_retry"
+MAX_EVENTS = 500
+_SHOWN = 8
+
+Failure = tuple[str, str]
+"""The step, and what it said."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run, and what its events say. `storage_id`, `at`: of the event by which it began or ended.
+
+    `refused`: blocking checks that failed, with what they said. `failures`: steps that failed.
+    """
+
+    run: dg.DagsterRun
+    event: DagsterEventType
+    storage_id: int
+    at: float
+    refused: tuple[tuple[str, str], ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """Its model; empty where it has none."""
+        return self.run.tags.get(history.MODEL_TAG, "")
+
+    @property
+    def retrains(self) -> bool:
+        """Whether it trains a model again."""
+        return bool(self.model) and self.run.job_name == f"{self.model}{RETRAIN}"
+
+
+def look(instance: dg.DagsterInstance, run: dg.DagsterRun, storage_id: int, at: float) -> Ended:
+    """A failed run with its failed steps and blocking checks."""
+    kinds = {DagsterEventType.STEP_FAILURE, DagsterEventType.ASSET_CHECK_EVALUATION}
+    refused, failures = [], []
+    for entry in instance.event_log_storage.get_logs_for_run(run.run_id, of_type=kinds, limit=MAX_EVENTS):
+        event = entry.dagster_event
+        data = event.event_specific_data if event else None
+        if isinstance(data, dg.AssetCheckEvaluation):
+            if data.blocking and not data.passed and data.severity == dg.AssetCheckSeverity.ERROR:
+                refused.append((data.check_name, data.description or ""))
+        elif event is not None:
+            failures.append((str(event.step_key), _why(event)))
+    return Ended(run, DagsterEventType.PIPELINE_FAILURE, storage_id, at, tuple(refused), tuple(failures))
+
+
+def notices(ended: Ended, dossiers: Path) -> tuple[Notice, ...]:
+    """What a run tells. One that goes on in somebody's command line tells nothing: it is being watched.
+
+    `dossiers`: where candidates' pages are.
+    """
+    run = ended.run
+    if run.tags.get(history.STARTED_BY_TAG) or run.tags.get(WILL_RETRY) == "true":
+        return ()
+    if ended.event != DagsterEventType.PIPELINE_FAILURE:
+        return _retraining(ended)
+    if ended.refused:
+        return (_refused(ended, dossiers),)
+    step, why = ended.failures[0] if ended.failures else ("-", "the run ended without saying why")
+    return (_notice(ended, "run_failed", "error", run.job_name, step=said(step), why=first_line(why)),)
+
+
+def _retraining(ended: Ended) -> tuple[Notice, ...]:
+    if not ended.retrains:
+        return ()
+    if ended.event == DagsterEventType.PIPELINE_START:
+        why = ended.run.tags.get(history.WHY_TAG) or ended.run.tags.get(history.TRIGGER_TAG) or "-"
+        return (_notice(ended, "retraining_begun", "info", ended.model, why=said(why)),)
+    return (_notice(ended, "retraining_released", "info", ended.model),)
+
+
+def _refused(ended: Ended, dossiers: Path) -> Notice:
+    names = list(dict.fromkeys(name for name, _ in ended.refused))
+    more = f" +{len(names) - _SHOWN}" if len(names) > _SHOWN else ""
+    facts = {"criteria": ", ".join(names[:_SHOWN]) + more, "why": said(ended.refused[0][1])}
+    subject = ended.model or ended.run.job_name
+    if ended.retrains:
+        return _notice(ended, "retraining_refused", "warning", subject, **facts)
+    candidate = ended.run.tags.get(history.CANDIDATE_TAG, "")
+    page = dossiers / ended.model / f"{candidate}.html" if candidate and ended.model else None
+    if page is not None:
+        facts["page"] = str(page)
+    return _notice(ended, "refused", "warning", subject, candidate=candidate or "-", **facts)
+
+
+def _notice(ended: Ended, kind: str, severity: str, subject: str, **facts: str) -> Notice:
+    own = {"model": ended.model or "-", "job": ended.run.job_name, "run": ended.run.run_id}
+    return notice(
+        kind,
+        "error" if severity == "error" else "warning" if severity == "warning" else "info",
+        "happened",
+        subject,
+        cause=f"{ended.run.run_id} {ended.storage_id}",
+        at=ended.at,
+        facts={**own, **facts},
+    )
+
+
+def _why(event: dg.DagsterEvent) -> str:
+    """What a step said, without the frame that Dagster puts around it."""
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
+        error = error.cause
+    if error is None:
+        return "it failed"
+    return error.message.strip()
