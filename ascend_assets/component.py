@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from ascend_assets import checks, deployments, freshness, graph, history
+from ascend_assets.drift import assets as drift
 from ascend_assets.production import assets as production
 from ascend_assets.spec import ModelSpec
 from ascend_assets.training import assets as training
@@ -80,6 +81,7 @@ def _beside_the_walk(spec: ModelSpec) -> list[dg.Definitions]:
         return []
     looks = [
         production.definitions(spec),
+        drift.definitions(spec),
     ]
     return [*looks, dg.Definitions(jobs=[production.build_job(spec, looks)]), training.definitions(spec)]
 

@@ -1,10 +1,10 @@
 """Testing many features at once: the correction of their p-values.
 
 Benjamini and Hochberg's (1995), which bounds the expected share of features that are called drifted by chance among
-those that are called drifted. A check fails on a share of features, so that this is the error that counts; where nothing
-has drifted it also bounds the probability of calling anything so. It holds for independent features and for positively
-dependent ones (Benjamini and Yekutieli 2001), as neighbouring pixels are. Holm's would hold under any dependence, and
-finds less the more features there are.
+those that are called drifted. A check fails on a share of features, so that this is the error that counts; where
+nothing has drifted it also bounds the probability of calling anything so. It holds for independent features and for
+positively dependent ones (Benjamini and Yekutieli 2001), as neighbouring pixels are. Holm's would hold under any
+dependence, and finds less the more features there are.
 """
 
 from typing import TYPE_CHECKING

@@ -25,6 +25,8 @@ STATISTICS = ("mean", "std", "min", "max", "nonzero", *(f"p{round(100 * q)}" for
 _QUANTILES_OF = 4096
 """Quantiles are of that many elements of a channel at most, evenly spaced."""
 
+_BLOCK = 1024
+
 
 @dataclass(frozen=True)
 class Features:
@@ -41,12 +43,18 @@ class Features:
     """Whether channels are the last dimension."""
     shape: tuple[int, ...] | None
 
+    def fits(self, elements: int) -> bool:
+        """Whether a sample may have so many elements."""
+        if self.shape is not None:
+            return elements == math.prod(self.shape)
+        return elements > 0 and elements % self.channels == 0
+
     def columns(self, rows: "NDArray[Any]") -> "NDArray[Any]":
         """The features of samples (n, elements), each in C order: (features, n), contiguous along samples."""
         import numpy as np
 
         if not self.channels:
-            return np.ascontiguousarray(rows.T)
+            return _turned(rows)
         parts = [*self._statistics(rows)]
         return np.stack(parts, axis=1).reshape(len(self.names), len(rows))
 
@@ -68,6 +76,16 @@ class Features:
             *quantiles,
         ]
         return [np.asarray(each, dtype=np.float64).T for each in found]
+
+
+def _turned(rows: "NDArray[Any]") -> "NDArray[Any]":
+    """The transpose, in blocks that fit a processor's cache: several times as fast as in one go."""
+    import numpy as np
+
+    turned = np.empty(rows.shape[::-1], dtype=rows.dtype)
+    for start in range(0, len(rows), _BLOCK):
+        turned[:, start : start + _BLOCK] = rows[start : start + _BLOCK].T
+    return turned
 
 
 def features(inputs: Sequence[Input]) -> tuple[Features, ...]:

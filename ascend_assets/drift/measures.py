@@ -68,6 +68,18 @@ def cramers_v(reference: "Counts", production: "Counts") -> float:
     return math.sqrt(min(1.0, float(np.sum((p - q)[held] ** 2 / (p + q)[held])) / 2))
 
 
+def by_chance(reference: "Counts", production: "Counts") -> float:
+    """What PSI comes to on average where nothing has drifted: (B - 1) (1/n + 1/m), of B bins that are not empty.
+
+    To second order PSI is chi-square of the two rows, divided by nm / (n + m) (Yurdakul 2018); the square of
+    Jensen-Shannon's distance is 1 / (8 ln 2) of that, and the square of V a quarter.
+    """
+    import numpy as np
+
+    bins = np.count_nonzero((reference > 0) | (production > 0))
+    return float((bins - 1) * (1 / reference.sum() + 1 / production.sum()))
+
+
 def chi_square_p(reference: "Counts", production: "Counts") -> float:
     """Probability that both sides come from one distribution, by Pearson's chi-square of the two rows of counts.
 
@@ -89,7 +101,7 @@ def chi_square_p(reference: "Counts", production: "Counts") -> float:
     return float(gammaincc(freedom / 2, float(((rows - expected) ** 2 / expected).sum()) / 2))
 
 
-def ks(grid: Grid, reference: Summary, production: Summary) -> Bounds:
+def ks(reference: Summary, production: Summary) -> Bounds:
     """Kolmogorov-Smirnov distance: the largest difference of the two distribution functions. NaN lies beyond infinity.
 
     At each edge both functions are known, with and without the edge itself. Between two edges the difference is at most
@@ -98,7 +110,6 @@ def ks(grid: Grid, reference: Summary, production: Summary) -> Bounds:
     """
     import numpy as np
 
-    del grid
     (f_open, f), (g_open, g) = (_at_edges(side, side.count) for side in (reference, production))
     ends = [abs(reference.missing / reference.count - production.missing / production.count)]
     low = max(float(np.abs(f - g).max()), float(np.abs(f_open - g_open).max()), *ends)

@@ -90,18 +90,24 @@ class DriftRecord(Record):
     """Sha256 over the release and its evaluation data; empty where there is none."""
     samples: int
     reference_samples: int
-    labelled: int
+    labelled: int = 0
+    """Of the samples that the release answered."""
+    accuracy: float | None = None
+    reference_accuracy: float | None = None
+    """Of the release's answers in production, and to the evaluation data; of values the mean absolute error."""
+    fresh: int = 0
+    """Samples that are newer than the look before that counted."""
     counted: bool
     """Whether enough new samples had come for this look to move a state."""
     newest: datetime | None
     """Newest sample of the last look that counted."""
     checks: dict[str, DriftCheck]
-    features: tuple[FeatureDrift, ...]
+    prediction: FeatureDrift | None = None
+    features: tuple[FeatureDrift, ...] = ()
     """The furthest, worst first."""
-    total_features: int
+    total_features: int = 0
     answers: Artefact | None
     """The live release's answers to its evaluation data in FP32, kept so that they are computed once."""
-    notes: tuple[str, ...] = ()
 
     @property
     def drifted(self) -> tuple[str, ...]:
