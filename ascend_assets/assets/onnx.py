@@ -196,8 +196,8 @@ def _evaluation(
 ) -> Path | None:
     """The folder's own evaluation data where `defs.yaml` names some, else what the entry wrote; checked and copied.
 
-    A challenger's own comes first: it holds what `defs.yaml` names. What targets with AIPP need is looked at even
-    without any: it would else be missed after hours of compiling.
+    A challenger's own comes first: it is of the world that it was trained for. What targets with AIPP need is looked at
+    even without any: it would else be missed after hours of compiling.
     """
     try:
         wanted = images.of_model(spec, [given.name for given in signature.inputs])

@@ -72,7 +72,7 @@ def make(
         exported = onnx.export(spec, files.folder, scratch / "exported", on_line=tools.say, data=scratch / TRAINED)
         original, notes = _original(spec, exported)
         outcome = _outcome(tools, spec, exported, found, split.held_out, original)
-        evaluated = original if notes else data.combined(original, split.held_out)
+        evaluated = None if notes else data.evaluated(original, split.held_out, _least(spec))
         return ChallengerRecord(
             key=key,
             made_from={"production": production.data_version},
@@ -85,7 +85,7 @@ def make(
             trained=trained,
             judged=_keep(tools, scratch / JUDGED, split.held_out),
             file=tools.keep(exported.onnx, f"{spec.name}.onnx"),
-            evaluation=_keep_evaluation(tools, scratch, exported, None if notes else evaluated),
+            evaluation=_keep_evaluation(tools, scratch, exported, evaluated),
             accuracy=outcome.accuracy,
             champion=found.champion if found else None,
             production=outcome.production,
@@ -170,6 +170,11 @@ def _original(spec: ModelSpec, exported: Exported) -> tuple[EvaluationData, tupl
         else ()
     )
     return evaluation.load(exported.evaluation, spec.inputs, wanted), notes
+
+
+def _least(spec: ModelSpec) -> int:
+    """Fewer samples than this are nothing that drift could be judged by."""
+    return spec.production.drift.minimum_samples if spec.production else 0
 
 
 def _outcome(

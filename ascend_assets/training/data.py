@@ -117,13 +117,19 @@ def split(labelled: Labelled, share: float, original: EvaluationData | None = No
     return Split(trained_on, held_out, int((~fresh).sum()))
 
 
-def combined(original: EvaluationData, held_out: EvaluationData) -> EvaluationData:
-    """The original samples and at most as many held-out ones, the last, so that neither world drowns the other."""
+def evaluated(original: EvaluationData, held_out: EvaluationData, least: int) -> EvaluationData:
+    """The evaluation data of the candidate: held-out samples, for these are the world that it will live in.
+
+    The last of them, as many as the model's own evaluation data has, or `least` if that is more: so evaluating costs
+    what it did. Where there are fewer than `least`, too few for anything to be compared with, they are added to the
+    model's own.
+    """
     import numpy as np
 
-    last = slice(max(0, held_out.samples - original.samples), None)
-    inputs = {name: np.concatenate([array, held_out.inputs[name][last]]) for name, array in original.inputs.items()}
-    labels = np.concatenate([original.labels, held_out.labels[last].astype(original.labels.dtype)])
+    if held_out.samples >= least:
+        return _last(held_out, max(original.samples, least))
+    inputs = {name: np.concatenate([array, held_out.inputs[name]]) for name, array in original.inputs.items()}
+    labels = np.concatenate([original.labels, held_out.labels.astype(original.labels.dtype)])
     return EvaluationData(inputs, labels)
 
 
@@ -183,6 +189,11 @@ def _array(column: "pa.ChunkedArray", one: Input, shape: tuple[int, ...]) -> "Ar
 
 def _taken(data: EvaluationData, chosen: "NDArray[np.bool_]") -> EvaluationData:
     return EvaluationData({name: array[chosen] for name, array in data.inputs.items()}, data.labels[chosen])
+
+
+def _last(data: EvaluationData, count: int) -> EvaluationData:
+    last = slice(max(0, data.samples - count), None)
+    return EvaluationData({name: array[last] for name, array in data.inputs.items()}, data.labels[last])
 
 
 def _digests(data: EvaluationData) -> list[bytes]:

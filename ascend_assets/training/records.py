@@ -63,7 +63,7 @@ class ChallengerRecord(Record):
 
     `trained`: the samples that were added to the training. `judged`: the held-out ones, on which `production` was
     counted; `original` was counted on the model's own evaluation data. `evaluation`: the evaluation data of the
-    candidate that may come of it, its own and held-out samples. Without a champion nothing was compared.
+    candidate that may come of it. Without a champion nothing was compared.
     """
 
     stage: Literal["challenger"] = "challenger"
