@@ -105,7 +105,7 @@ def started(
         raise NotARepository(f"{folder} is no folder")
     late = threading.Event()
     with tempfile.TemporaryFile() as messages:
-        process = _start(folder, arguments, _environment(env or {}, settings or {}), messages)
+        process = _start(folder, arguments, environment(env or {}, settings or {}), messages)
         stdin, stdout = process.stdin, process.stdout
         timer = threading.Timer(timeout, _stop, (process, late))
         timer.daemon = True
@@ -144,7 +144,7 @@ def filters_off(folder: Path) -> dict[str, str]:
     }
 
 
-def _environment(extra: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+def environment(extra: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of git.
 
     Of ours it has PATH and a place for temporary files: variables such as GIT_DIR would make git answer for another

@@ -4,7 +4,7 @@ Here belong thin jobs: a form, the operation, and its result as something to rea
 models. Not here: what an operation does.
 """
 
-from ascend_assets.operator_jobs import freshness, looks, moves, statements
+from ascend_assets.operator_jobs import commits, freshness, looks, moves, statements
 
 JOBS = (
     moves.PROMOTE,
@@ -19,4 +19,7 @@ JOBS = (
     looks.STORE_GC,
     looks.DOCTOR,
     freshness.STALE,
+    commits.CANDIDATE_OF_COMMIT,
+    commits.RETRY_COMMIT,
+    commits.FETCH_COMMITS,
 )

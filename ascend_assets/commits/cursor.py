@@ -1,0 +1,107 @@
+"""What a sensor of commits remembers between two ticks.
+
+Here belongs the cursor's layout, bounded, and reading it. Not here: moving it (`plan.py`, `sensors/commits.py`).
+"""
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+MAX_TRIES = 3
+"""Ticks that a commit which cannot be read is tried in, before it is passed over."""
+MAX_POISONED = 50
+MAX_GONE = 20
+_MAX_WHY = 300
+
+
+class Frozen(BaseModel):
+    """What another version wrote may have fields that this one does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Trouble(Frozen):
+    """The repository cannot be used. `since`: UTC, ISO 8601."""
+
+    since: str
+    times: int
+    why: str
+
+
+class Stuck(Frozen):
+    """A commit that could not be read, and may still be."""
+
+    commit: str
+    tries: int
+    why: str
+
+
+class Poisoned(Frozen):
+    """A commit that was passed over. `model`: of what; empty for all of it."""
+
+    commit: str
+    model: str
+    why: str
+    at: str
+
+
+class Begun(Frozen):
+    """A commit of which some models have been dealt with, and others wait."""
+
+    commit: str
+    models: tuple[str, ...]
+
+
+class Cursor(Frozen):
+    """What is handled.
+
+    `refs`: branch or tag (`heads/main`, `tags/v1`) -> the last commit that is handled; None before the first look.
+    `gone`: last handled commits of branches that were deleted. `waiting`: candidates that are due and not asked for.
+    `following`: where the next tick begins. `fetches`: how many fetch jobs were asked for.
+    """
+
+    refs: dict[str, str] | None = None
+    gone: tuple[str, ...] = ()
+    begun: dict[str, Begun] = {}
+    stuck: dict[str, Stuck] = {}
+    poisoned: tuple[Poisoned, ...] = ()
+    waiting: int = 0
+    following: str = ""
+    fetches: int = 0
+    trouble: Trouble | None = None
+
+    def troubled(self, why: str, now: str) -> "Cursor":
+        """The same with the repository's trouble noted once more."""
+        before = self.trouble
+        trouble = Trouble(
+            since=before.since if before else now, times=(before.times if before else 0) + 1, why=why[:_MAX_WHY]
+        )
+        return self.model_copy(update={"trouble": trouble})
+
+    def tried(self, ref: str, commit: str, why: str) -> "Cursor":
+        """The same with one more try at a commit."""
+        before = self.stuck.get(ref)
+        tries = before.tries + 1 if before and before.commit == commit else 1
+        stuck = Stuck(commit=commit, tries=tries, why=why[:_MAX_WHY])
+        return self.model_copy(update={"stuck": {**self.stuck, ref: stuck}})
+
+    def relieved(self, ref: str) -> "Cursor":
+        """The same without a branch's commit that could not be read: it can be now, or is passed over."""
+        return self.model_copy(update={"stuck": {name: one for name, one in self.stuck.items() if name != ref}})
+
+    def is_passed_over(self, commit: str) -> bool:
+        """Whether a whole commit was given up."""
+        return any(each.commit == commit and not each.model for each in self.poisoned)
+
+    def passed_over(self, commit: str, model: str, why: str, now: str) -> "Cursor":
+        """The same with a commit, or a model of it, given up; the oldest of too many are forgotten."""
+        if any((each.commit, each.model) == (commit, model) for each in self.poisoned):
+            return self
+        one = Poisoned(commit=commit, model=model, why=why[:_MAX_WHY], at=now)
+        return self.model_copy(update={"poisoned": (*self.poisoned, one)[-MAX_POISONED:]})
+
+
+def read(text: str | None) -> Cursor:
+    """The cursor; one that cannot be read counts for none, so that today's branches are the new base line."""
+    try:
+        return Cursor.model_validate_json(text or "{}")
+    except ValidationError:
+        return Cursor()
