@@ -21,7 +21,7 @@ class Memory:
 
 
 def counts(fresh: int, minimum_samples: int) -> bool:
-    """Whether a look moves a state: of its samples, `fresh` are newer than those of the last look that counted."""
+    """Whether a look moves a state: `fresh` of its samples were in no look before that counted."""
     return fresh >= minimum_samples
 
 

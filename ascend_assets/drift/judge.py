@@ -93,7 +93,7 @@ def finding(measure: Measure, found: Sequence[FeatureDrift], drift: Drift) -> Fi
     allowed = math.floor(drift.share_of_features * len(about) + 1e-9)
     value = distances[allowed] if allowed < len(distances) else 0.0
     worst = max(about, key=lambda one: _counted(one.distances[measure], drift.significance))
-    why = f"{len(drifted)} of {len(about)} features have drifted, more than {allowed} may not"
+    why = f"{len(drifted)} of {len(about)} features have drifted; at most {allowed} may"
     if drifted:
         why += f"; {worst.name} is furthest: {worst.distances[measure].value:.3g}"
     return Finding(value, why, len(drifted), len(about))

@@ -100,12 +100,13 @@ def _judged(case: _Case, reference: Reference) -> Look:
         ACCURACY: _accuracy(case.spec, found.answered, drift, why),
     }
     order = sorted(range(len(judged)), key=lambda place: _badness(judged[place], drift), reverse=True)
+    fresh = _fresh(found, case.before)
     record = _record(
         case,
         findings,
-        counted=counts(found.fresh, drift.minimum_samples),
+        counted=counts(fresh, drift.minimum_samples),
         newest=found.newest,
-        fresh=found.fresh,
+        fresh=fresh,
         **_accuracies(found.answered),
         prediction=prediction,
         features=tuple(judged[place] for place in order[:MAX_FEATURES]),
@@ -133,6 +134,14 @@ def _read(case: _Case, reference: Reference, answered: Answered | None) -> Sides
     found = samples.chunks(path, wanted, reference.release.version)
     since = case.before.newest if case.before is not None else None
     return sides.filled(known, answered, answer(case.spec), found, since)
+
+
+def _fresh(found: Sides, before: DriftRecord | None) -> int:
+    """So many samples at least were in no look that counted.
+
+    Those that are newer than all of them; and, where some came late, as many as there are more than at that look.
+    """
+    return max(found.fresh, found.rows - before.seen) if before is not None else found.rows
 
 
 def _prediction(answered: Answered | None, drift: Drift, why: str) -> tuple[FeatureDrift | None, Finding]:
@@ -207,6 +216,7 @@ def _record(
         reference_samples=reference.data.samples if reference else 0,
         counted=counted,
         newest=newest if counted else (before.newest if before else None),
+        seen=case.production.rows if counted else (before.seen if before else 0),
         checks={name: _check(case, name, findings[name], limits[name], counted=counted) for name in CHECKS},
         **{"answers": before.answers if before else None, **fields},
     )
@@ -218,13 +228,13 @@ def _check(case: _Case, name: str, finding: Finding, limit: float, *, counted: b
     return judge.check(finding, limit, memory, case.drift, counts=counted)
 
 
-def _badness(one: FeatureDrift, drift: Drift) -> tuple[int, float]:
-    """Worst is what has drifted by most measures, then what is furthest beyond its limits."""
+def _badness(one: FeatureDrift, drift: Drift) -> tuple[int, float, float]:
+    """Worst is what has drifted by most measures, then what is furthest beyond its limits, then least by chance."""
     limits = judge.limits(drift)
     ratios: Sequence[float] = [
         distance.value / limits[measure] if limits[measure] > 0 else distance.value
         for measure, distance in one.distances.items()
         if distance.p < drift.significance
     ]
-    worst = max(ratios, default=0.0)
-    return len(one.drifted), math.inf if math.isnan(worst) else worst
+    worst = max((math.inf if math.isnan(ratio) else ratio for ratio in ratios), default=0.0)
+    return len(one.drifted), worst, -min((distance.p for distance in one.distances.values()), default=1.0)

@@ -96,11 +96,13 @@ class DriftRecord(Record):
     reference_accuracy: float | None = None
     """Of the release's answers in production, and to the evaluation data; of values the mean absolute error."""
     fresh: int = 0
-    """Samples that are newer than the look before that counted."""
+    """Samples, at least, that were in no look before that counted."""
     counted: bool
     """Whether enough new samples had come for this look to move a state."""
     newest: datetime | None
     """Newest sample of the last look that counted."""
+    seen: int
+    """Samples of the last look that counted."""
     checks: dict[str, DriftCheck]
     prediction: FeatureDrift | None = None
     features: tuple[FeatureDrift, ...] = ()
