@@ -38,6 +38,7 @@ DENIED_WAIT = 900.0
 BUSY_WAIT, LONGEST_BUSY_WAIT = 30.0, 900.0
 """Seconds until a forge that did not answer is asked again: doubled each time, up to the longest."""
 _PAGE, _PAGES = 100, 10
+_INSTANT = 1e-3
 _KEPT = _PAGE * _PAGES
 
 
@@ -88,13 +89,16 @@ class _Tick:
             self.since = max(self.since, at)
 
     def _changed(self) -> Iterator[dg.RunRecord]:
-        after = self.since - OVERLAP
+        after, seen = self.since - OVERLAP, set[str]()
         for _ in range(_PAGES):
             page = commit_states.changed(self.instance, self.trigger, after, _PAGE)
-            yield from page
+            fresh = [record for record in page if record.dagster_run.run_id not in seen]
+            yield from fresh
+            seen.update(record.dagster_run.run_id for record in fresh)
             if len(page) < _PAGE:
                 return
-            after = page[-1].update_timestamp.timestamp()
+            # Runs that were created in one second have one time: what is equal comes again.
+            after = page[-1].update_timestamp.timestamp() - _INSTANT
 
     def _handle(self, run: dg.DagsterRun, at: float) -> None:
         """Tell how the run's commit does now, by its newest run, unless that was told."""

@@ -95,6 +95,8 @@ def send(request: Request, seconds: float = SECONDS) -> Answer:
             found = response.read(MAX_ANSWER + 1)
             if len(found) > MAX_ANSWER:
                 raise ForgeBusy(f"{place}: an answer of more than {MAX_ANSWER:,} bytes")
+            if response.length:
+                raise http.client.IncompleteRead(found, response.length)
             return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, found)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ForgeBusy(f"{place}: no whole answer: {_spelt(error)}") from None
@@ -153,14 +155,19 @@ def _spelt(error: Exception) -> str:
 @contextmanager
 def _connected(parts: SplitResult, seconds: float) -> Iterator[http.client.HTTPConnection]:
     """A connection that is shut when the time is over, however slowly the other side sends."""
+    end = time.monotonic() + seconds
     connection = _opened(parts, seconds)
-    timer = threading.Timer(seconds, _shut, [connection])
-    timer.daemon = True
-    timer.start()
+    timer: threading.Timer | None = None
     try:
+        connection.connect()
+        # Held here, for the connection forgets its socket once the other side says that it will close it.
+        timer = threading.Timer(max(end - time.monotonic(), 0.0), _shut, [connection.sock])
+        timer.daemon = True
+        timer.start()
         yield connection
     finally:
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
         connection.close()
 
 
@@ -194,11 +201,9 @@ def _credentials(proxy: SplitResult) -> dict[str, str]:
     return {"Proxy-Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
 
-def _shut(connection: http.client.HTTPConnection) -> None:
-    sock = connection.sock
-    if isinstance(sock, socket.socket):
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+def _shut(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def iso(at: float) -> str:
