@@ -5,21 +5,24 @@ nothing: what is in production is there already.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from ascend_assets import history
+from ascend_assets import history, markdown
 from ascend_assets.dossier.summary import escaped
 from ascend_assets.dossier.text import clean
 from ascend_assets.gates.wording import counted
 from ascend_assets.production.judging import Judgement
 from ascend_assets.production.queries import FIGURES
-from ascend_assets.production.records import MetricsRecord, ProductionRecord
+from ascend_assets.production.records import MetricsRecord, ProductionRecord, ProposedLimitsRecord
 from ascend_assets.records import Record
 
 SAMPLES_VALID = "samples_valid"
 _CELL = 200
+_FENCE = "`" * 12
+"""No text of a model's file ends a block that so many open."""
 
 
 def materialised(
@@ -125,3 +128,28 @@ def judged(found: Judgement) -> dg.AssetCheckResult:
         description=clean(found.why, 1000),
         metadata=dict(found.entries),
     )
+
+
+def of_proposals(record: ProposedLimitsRecord, patch: Path | None) -> dict[str, Any]:
+    """Entries of the proposed limits: what to change, why, and the patch. `patch`: a copy of it on this machine."""
+    entries: dict[str, Any] = {
+        "environment": record.environment,
+        "looks": record.looks,
+        "proposals": len(record.proposals),
+    }
+    if record.proposals:
+        head = ("criterion", "environment", "now", "proposed", "", "why")
+        rows = [
+            (one.criterion, one.environment, f"{one.present:g}", f"{one.proposed:g} {one.unit}", one.kind, one.why)
+            for one in record.proposals
+        ]
+        entries["what is proposed"] = dg.MetadataValue.md(
+            f"{markdown.table(head, rows)}\nNothing of this is in force. A person merges it, or does not.\n"
+        )
+    if record.diff:
+        entries["diff"] = dg.MetadataValue.md(f"{_FENCE}diff\n{clean(record.diff, 20_000)}\n{_FENCE}\n")
+    if patch is not None:
+        entries["patch, for git apply"] = dg.MetadataValue.path(patch)
+    if record.notes:
+        entries["notes"] = "; ".join(clean(note, 1000) for note in record.notes)
+    return entries

@@ -12,7 +12,8 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ascend_assets import graph, history, triggers
-from ascend_assets.production import asset_results, gathering, judging, layout, metrics
+from ascend_assets.production import asset_results, gathering, judging, layout, metrics, proposing
+from ascend_assets.production.records import MetricsRecord
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools, code_version
@@ -34,7 +35,7 @@ def definitions(spec: ModelSpec) -> dg.Definitions:
     """The assets of a model that says something of production; none for another."""
     if spec.production is None:
         return dg.Definitions()
-    return dg.Definitions(assets=[_production(spec), _metrics(spec)])
+    return dg.Definitions(assets=[_production(spec), _metrics(spec), _proposed_limits(spec)])
 
 
 def build_job(spec: ModelSpec, looks: Iterable[dg.Definitions]) -> UnresolvedAssetJobDefinition:
@@ -117,4 +118,21 @@ def _metrics(spec: ModelSpec) -> dg.AssetsDefinition:
         description="How the model served in the last hour: latency, failures, load, NPUs.",
         kinds={"prometheus"},
         check_specs=[_check(spec, "metrics", name, _MEANT[name]) for name in judging.NAMES],
+    )
+
+
+def _proposed_limits(spec: ModelSpec) -> dg.AssetsDefinition:
+    def _make(context: dg.AssetExecutionContext, tools: Tools, metrics: MetricsRecord) -> Result:
+        seen = proposing.looks(context.instance, tools, (spec.name, "metrics"), metrics)
+        record = proposing.make(tools, spec, metrics, seen)
+        patch = tools.blobs.path(record.patch) if record.patch else None
+        return asset_results.materialised(record, asset_results.of_proposals(record, patch))
+
+    return _asset(
+        spec,
+        "proposed_limits",
+        _make,
+        ins={"metrics": dg.AssetIn([spec.name, "metrics"])},
+        description="Limits that production's figures propose, as a patch for a person to merge. None is in force.",
+        kinds={"yaml"},
     )

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ascend_assets.records import Record
+from resources.digests import canonical_json, sha256_bytes
 from resources.store.blobs import Artefact
 
 MAX_VIOLATIONS = 50
@@ -103,3 +104,9 @@ class ProposedLimitsRecord(Record):
     diff: str
     """Unified diff of the model's `defs.yaml`; empty where nothing is proposed."""
     patch: Artefact | None
+
+    @property
+    def data_version(self) -> str:
+        """Digest of what is proposed: the same proposal from other looks is the same."""
+        said = [one.model_dump(mode="json", exclude={"looks", "why"}) for one in self.proposals]
+        return sha256_bytes(canonical_json({"proposals": said, "diff": self.diff}))
