@@ -52,7 +52,7 @@ def definitions(spec: ModelSpec) -> dg.Definitions:
             dg.define_asset_job(
                 retraining.job_name(spec.name),
                 dg.AssetSelection.assets(list(retraining.key_of(spec.name))) | walk,
-                tags={history.MODEL_TAG: spec.name},
+                tags={history.MODEL_TAG: spec.name, **history.WHOLE_AGAIN},
                 description=(
                     f"Train {spec.name} on production's labelled samples as well, and carry what beats the champion to "
                     "the first environment if every gate lets it pass."
@@ -113,8 +113,6 @@ def _check(spec: ModelSpec) -> dg.AssetChecksDefinition:
         name=retraining.CHECK,
         blocking=True,
         description=_CHECK,
-        additional_ins={"record": dg.AssetIn(asset)},
-        required_resource_keys={"records"},
     )
     def _beats(record: Record) -> dg.AssetCheckResult:
         if not isinstance(record, ChallengerRecord):
