@@ -90,6 +90,8 @@ def copy(
 
     Raises `HubTrouble`, which may be over later, and `HubRefused`: `NotFormal`, `MissingFiles`, `TooLarge`, `NoDigest`.
     """
+    if Version.parse(revision) is None:
+        raise NotFormal(f"{revision[:80]!r} is no formal version: give one such as v1.3.0")
     names = frozenset(wanted)
     place = _place(root, model, revision)
     try:
@@ -99,7 +101,9 @@ def copy(
             if found is not None:
                 return found
             at, files = _offered(hub, model, revision, names, limits)
-            return _make(hub, place, _Manifest(model=model, revision=revision, at=at, files={}), files, limits, say)
+            digests = {path: file.sha256 for path, file in files.items()}
+            manifest = _Manifest(model=model, revision=revision, at=at, files=digests)
+            return _make(hub, place, manifest, files, limits, say)
     except OSError as error:
         raise NoRoom(f"{place} cannot be written: {error.strerror or error}: make room, or mend the disk") from error
 
@@ -108,8 +112,6 @@ def _offered(
     hub: Hub, model: str, revision: str, names: frozenset[str], limits: Limits
 ) -> tuple[datetime, dict[str, HubFile]]:
     """When the version was made, and its files; all that can be refused before the first byte is refused here."""
-    if Version.parse(revision) is None:
-        raise NotFormal(f"{revision[:80]!r} is no formal version: give one such as v1.3.0")
     if not hub.is_public(model):
         raise NotFormal(f"{model} is not public on the hub: only what everybody may read is taken")
     tags = {tag.name: tag for tag in hub.tags(model)}
@@ -158,7 +160,7 @@ def _like(missing: list[str], offered: tuple[str, ...]) -> str:
 def _make(
     hub: Hub,
     place: Path,
-    draft: _Manifest,
+    manifest: _Manifest,
     files: dict[str, HubFile],
     limits: Limits,
     say: Callable[[str], None],
@@ -171,8 +173,7 @@ def _make(
         half = partial / file.sha256
         if not _take_over(place, file, half):
             say(f"{file.path}: {file.size:,} bytes from the hub")
-            download.fetch(hub, draft.model, draft.revision, file, half, limits, say)
-    manifest = draft.model_copy(update={"files": {path: file.sha256 for path, file in files.items()}})
+            download.fetch(hub, manifest.model, manifest.revision, file, half, limits, say)
     whole = partial / "whole"
     shutil.rmtree(whole, ignore_errors=True)
     for path, digest in manifest.files.items():
