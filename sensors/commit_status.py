@@ -141,7 +141,7 @@ def _build(repository: Repository, settings: CommitStatus, url: str) -> dg.Senso
     )
     def commit_status(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """One tick: tell the forge what changed, or wait as long as it is in trouble."""
-        cursor, now = _read(context.cursor), time.time()
+        cursor, now = _read(context.cursor), _now()
         if cursor.not_before > now and cursor.trouble:
             wait = cursor.not_before - now
             return dg.SensorResult(
@@ -166,6 +166,10 @@ def _build(repository: Repository, settings: CommitStatus, url: str) -> dg.Senso
         return dg.SensorResult(skip_reason=_said(tick, trouble), cursor=following.model_dump_json())
 
     return commit_status
+
+
+def _now() -> float:
+    return time.time()
 
 
 def _key(run: dg.DagsterRun) -> str | None:
