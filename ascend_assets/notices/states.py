@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import SensorInstigatorData
 
+from ascend_assets.notices.kinds import KINDS
 from ascend_assets.notices.said import said
 from ascend_assets.notices.wording import moment
 from ascend_assets.watchdog import Stopped
@@ -43,8 +44,7 @@ def of_cursors(cursors: Mapping[str, str], standing: Mapping[str, Notice], now: 
 def of_stopped(stopped: Iterable[Stopped], standing: Mapping[str, Notice], now: float) -> tuple[Notice, ...]:
     """Which sensors stopped, and which tick again."""
     wrong = [
-        _begun("sensor_stopped", one.name, now, sensor=one.name, since=moment(one.since), why=said(one.why))
-        for one in stopped
+        _begun("sensor_stopped", one.name, now, facts={"sensor": one.name, "why": said(one.why)}) for one in stopped
     ]
     return (*wrong, *ended(standing, {"sensor_stopped"}, {each.key for each in wrong}, now))
 
@@ -71,42 +71,30 @@ def _of_cursor(sensor: str, text: str, now: float) -> Iterator[Notice]:
     if isinstance(trouble, dict) and _number(trouble.get("times")) >= IN_A_ROW:
         times = str(int(_number(trouble.get("times"))))
         since = _text(trouble.get("since"))
-        yield _begun("source_down", sensor, now, sensor=sensor, since=since, times=times, why=_text(trouble.get("why")))
-    for name, breaker in _breakers(cursor.get("breaker")):
-        opened = _number(breaker.get("opened_at"))
-        if opened > 0:
-            whole = f"{sensor}:{name}" if name else sensor
-            yield _begun("breaker", whole, now, sensor=whole, since=moment(opened), why=_text(breaker.get("why")))
+        facts = {"sensor": sensor, "since": since, "times": times, "why": _text(trouble.get("why"))}
+        yield _begun("source_down", sensor, now, facts=facts)
+    breaker = cursor.get("breaker")
+    opened = _number(breaker.get("opened_at")) if isinstance(breaker, dict) else 0.0
+    if isinstance(breaker, dict) and opened:
+        facts = {"sensor": sensor, "since": moment(opened), "why": _text(breaker.get("why"))}
+        yield _begun("breaker", sensor, now, facts=facts)
     yield from _downloads(sensor, cursor.get("downloads_failed"), now)
 
 
-def _breakers(found: Any) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - JSON
-    """One breaker, or several by name."""
-    if not isinstance(found, dict):
-        return
-    if "opened_at" in found:
-        yield "", found
-        return
-    yield from ((str(name)[:100], one) for name, one in found.items() if isinstance(one, dict))
-
-
 def _downloads(sensor: str, found: Any, now: float) -> Iterator[Notice]:  # noqa: ANN401 - JSON
-    """Name of what is downloaded -> how often it failed in a row, or an object with `times` and `why`."""
-    if not isinstance(found, dict):
+    """What failed most often in a row, as `model`, `version`, `times` and `why`; of another model it is told anew."""
+    if not isinstance(found, dict) or _number(found.get("times")) < IN_A_ROW:
         return
-    for name, one in found.items():
-        said_why = one if isinstance(one, dict) else {"times": one}
-        times = _number(said_why.get("times"))
-        if times >= IN_A_ROW:
-            subject, why = f"{sensor}:{_text(name)}"[:200], _text(said_why.get("why"))
-            yield _begun("downloads", subject, now, sensor=sensor, name=_text(name), times=str(int(times)), why=why)
+    model, times = _text(found.get("model")), str(int(_number(found.get("times"))))
+    facts = {"sensor": sensor, "name": f"{model} {_text(found.get('version'))}", "times": times}
+    why = _text(found.get("why"))
+    yield _begun("downloads", sensor, now, version=model, facts={**facts, "why": why})
 
 
-def _begun(kind: str, subject: str, now: float, **facts: str) -> Notice:
-    severity = "error" if kind == "sensor_stopped" else "warning"
-    return notice(
-        kind, "error" if severity == "error" else "warning", "begun", subject, cause=f"{now:.3f}", at=now, facts=facts
-    )
+def _begun(kind: str, subject: str, now: float, *, version: str = "", facts: dict[str, str]) -> Notice:
+    """A trouble that is seen now. That it was seen before is known by its name, not by its cause."""
+    severity = KINDS[kind].severity
+    return notice(kind, severity, "begun", subject, cause=f"{version} {now}", at=now, version=version, facts=facts)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - JSON
