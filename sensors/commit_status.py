@@ -37,9 +37,7 @@ DENIED_WAIT = 900.0
 """Seconds until a forge that denied us is asked again."""
 BUSY_WAIT, LONGEST_BUSY_WAIT = 30.0, 900.0
 """Seconds until a forge that did not answer is asked again: doubled each time, up to the longest."""
-_PAGE, _PAGES = 100, 10
-_INSTANT = 1e-3
-_KEPT = _PAGE * _PAGES
+_FEW, _MOST = 50, 2000
 
 
 class Trouble(BaseModel):
@@ -89,16 +87,16 @@ class _Tick:
             self.since = max(self.since, at)
 
     def _changed(self) -> Iterator[dg.RunRecord]:
-        after, seen = self.since - OVERLAP, set[str]()
-        for _ in range(_PAGES):
-            page = commit_states.changed(self.instance, self.trigger, after, _PAGE)
-            fresh = [record for record in page if record.dagster_run.run_id not in seen]
-            yield from fresh
+        """Few at first, for mostly there are few. Each look begins anew: runs created in one second have one time."""
+        seen, wanted, begin = set[str](), _FEW, self.since - OVERLAP
+        while True:
+            found = commit_states.changed(self.instance, self.trigger, begin, wanted)
+            fresh = [record for record in found if record.dagster_run.run_id not in seen]
             seen.update(record.dagster_run.run_id for record in fresh)
-            if len(page) < _PAGE:
+            yield from fresh
+            if len(found) < wanted or wanted >= _MOST:
                 return
-            # Runs that were created in one second have one time: what is equal comes again.
-            after = page[-1].update_timestamp.timestamp() - _INSTANT
+            wanted = min(4 * wanted, _MOST)
 
     def _handle(self, run: dg.DagsterRun, at: float) -> None:
         """Tell how the run's commit does now, by its newest run, unless that was told."""
@@ -122,7 +120,7 @@ class _Tick:
 
     def kept(self) -> dict[str, tuple[str, float]]:
         """What was told of changes that the next tick looks at again."""
-        newest = sorted(self.told.items(), key=lambda one: one[1][1])[-_KEPT:]
+        newest = sorted(self.told.items(), key=lambda one: one[1][1])[-_MOST:]
         return {key: (mark, at) for key, (mark, at) in newest if at >= self.since - OVERLAP}
 
 

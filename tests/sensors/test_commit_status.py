@@ -204,7 +204,7 @@ def test_what_is_more_than_a_tick_tells_comes_with_the_next_and_none_twice(
     forge: ForgeServer, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commit_status, "AT_MOST", 4)
-    monkeypatch.setattr(commit_status, "_PAGE", 3)
+    monkeypatch.setattr(commit_status, "_FEW", 3)
     for number in range(10):
         run(instance, STATUS.SUCCESS, sha=sha_of(number))
     cursor: str | None = None
