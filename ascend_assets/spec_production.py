@@ -79,11 +79,12 @@ Why = Literal["accuracy", "data", "drift", "schedule"]
 class Retraining(Strict):
     """When the model is trained again by itself. Needs a Python source, which gets `--data FILE`, and `production`.
 
-    `schedule`: a cron expression in UTC; empty for none. `on`: what else starts it.
+    `schedule`: a cron expression in UTC; empty for none. `started_by`: what else starts it.
+    (Not `on`, which YAML reads as true.)
     """
 
     schedule: Annotated[str, StringConstraints(max_length=100), AfterValidator(_schedule)] = ""
-    on: tuple[Literal["accuracy", "data", "drift"], ...] = ("accuracy", "drift")
+    started_by: tuple[Literal["accuracy", "data", "drift"], ...] = ("accuracy", "drift")
     cool_down_hours: Annotated[FiniteFloat, Field(ge=0, le=24 * 366)] = 24.0
     """After a retraining began, so long none begins."""
     minimum_labelled: Annotated[int, Field(ge=50, le=100_000_000)] = 500

@@ -123,11 +123,11 @@ def new_labels(labels: Labels, used: Labels | None) -> int:
 
 def _causes(wanted: Retraining, facts: Facts) -> Iterator[Cause]:
     drifted, labels = facts.drifted, facts.labels
-    if drifted and drifted.accuracy and "accuracy" in wanted.on:
+    if drifted and drifted.accuracy and "accuracy" in wanted.started_by:
         yield _cause("accuracy", "accuracy has fallen", drifted.look)
-    if drifted and drifted.checks and "drift" in wanted.on:
+    if drifted and drifted.checks and "drift" in wanted.started_by:
         yield _cause("drift", f"drift by {', '.join(drifted.checks)}", drifted.look)
-    if labels and "data" in wanted.on and new_labels(labels, facts.used) >= wanted.minimum_labelled:
+    if labels and "data" in wanted.started_by and new_labels(labels, facts.used) >= wanted.minimum_labelled:
         yield _cause("data", f"{new_labels(labels, facts.used)} new labelled samples", labels.version)
     if facts.moment:
         yield _cause("schedule", f"due by its schedule at {facts.moment:%Y-%m-%d %H:%M} UTC", facts.moment.isoformat())
