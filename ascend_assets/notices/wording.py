@@ -64,6 +64,8 @@ _FRAME: Mapping[Language, Mapping[str, str]] = {
         "doubtful": "（这条消息可能已发送过。）",
     },
 }
+_TAGS = re.compile(r"<(?=[^\s\d=.<-])")
+"""What chat services read, even in plain text: `<at id=all>`, `<!channel>`; and not `0.91 < 0.99`."""
 _MENTIONS = re.compile(r"@(?=(?:all|everyone|here|channel)\b)", re.IGNORECASE)
 
 
@@ -162,7 +164,7 @@ class _Facts(dict[str, str]):
 
 def _plain(text: str) -> str:
     """Text from outside that no chat service takes for a mention or a tag of its own."""
-    return _MENTIONS.sub("@ ", text).replace("<", "‹").replace(">", "›")
+    return _TAGS.sub("‹", _MENTIONS.sub("@ ", text))
 
 
 def moment(at: float) -> str:
