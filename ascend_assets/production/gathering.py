@@ -9,7 +9,6 @@ from the oldest on, and told.
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools, code_version
 from resources.digests import canonical_json, sha256_bytes
 from resources.production.files import Listing, fingerprint, look
-from resources.production.reading import ROW, BadFile, Layout, open_file, pieces
+from resources.production.reading import ROW, BadFile, Layout, opened, pieces
 from resources.production.samples import AT, FEEDBACK, SAMPLES, parquet_bytes
 
 if TYPE_CHECKING:
@@ -83,10 +82,9 @@ class Pile:
                 )
 
     def _read_one(self, folder: Path, name: str) -> None:
-        opened, head = open_file(folder / name, self.layout)
-        self.ignored.update(head.ignored)
-        with closing(opened):
-            for piece in pieces(opened, self.layout):
+        with opened(folder / name, self.layout) as (file, head):
+            self.ignored.update(head.ignored)
+            for piece in pieces(file, self.layout):
                 self._judge(_within(piece, self.since, self.until), _shown(name))
                 if self.full:
                     return

@@ -5,6 +5,7 @@ Every file is taken for hostile: Parquet encodes a million equal values in a few
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -84,8 +85,17 @@ class Head:
     ignored: tuple[str, ...]
 
 
-def open_file(path: Path, layout: Layout) -> tuple["parquet.ParquetFile", Head]:
-    """A Parquet file whose columns have the layout's types, and within bounds. Raises `BadFile`; close it."""
+@contextmanager
+def opened(path: Path, layout: Layout) -> Iterator[tuple["parquet.ParquetFile", Head]]:
+    """A Parquet file whose columns have the layout's types, and within bounds. Raises `BadFile`."""
+    file, head = _open(path, layout)
+    try:
+        yield file, head
+    finally:
+        file.close(force=True)
+
+
+def _open(path: Path, layout: Layout) -> tuple["parquet.ParquetFile", Head]:
     import pyarrow as pa
 
     try:
@@ -93,9 +103,11 @@ def open_file(path: Path, layout: Layout) -> tuple["parquet.ParquetFile", Head]:
     except OSError as error:
         raise BadFile("cannot be read", error.strerror or error) from error
     try:
-        file = _opened(stream, size, layout)
-        _bounded(file)
-        ignored = _typed(file.schema_arrow, layout)
+        first = _opened(stream, size)
+        _bounded(first)
+        ignored = _typed(first.schema_arrow, layout)
+        # Texts stay what they point to: one long text may stand for a million rows.
+        file = _opened(stream, size, tuple(name for name in (REQUEST, VERSION) if name in layout.columns))
     except (pa.ArrowException, OSError, ValueError) as error:
         stream.close()
         raise BadFile("is no whole Parquet file", _first_line(error)) from error
@@ -125,14 +137,14 @@ def pieces(file: "parquet.ParquetFile", layout: Layout) -> Iterator["pa.Table"]:
         raise BadFile("is no whole Parquet file", _first_line(error)) from error
 
 
-def _opened(stream: BinaryIO, size: int, layout: Layout) -> "parquet.ParquetFile":
+def _opened(stream: BinaryIO, size: int, texts: tuple[str, ...] = ()) -> "parquet.ParquetFile":
     from pyarrow import parquet
 
     if size > MOST_BYTES:
         raise BadFile(f"is larger than {MOST_BYTES} bytes", size)
     return parquet.ParquetFile(
         stream,
-        read_dictionary=[name for name in (REQUEST, VERSION) if name in layout.columns],
+        read_dictionary=list(texts) or None,
         thrift_string_size_limit=_FOOTER_BYTES,
         thrift_container_size_limit=_FOOTER_BYTES,
     )
@@ -202,7 +214,6 @@ def _plain(name: str, values: "pa.Array") -> "pa.Array":
     from pyarrow import compute
 
     if pa.types.is_dictionary(values.type):
-        # Before the dictionary is written out: one long text may stand for a million rows.
         longest = compute.max(compute.utf8_length(values.dictionary)).as_py() or 0
         if longest > _MOST_TEXT:
             raise BadFile(f"must be at most {LONGEST_TEXT} characters", f"{longest} characters", name)

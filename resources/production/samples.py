@@ -6,6 +6,7 @@ or what a model's samples may hold (`ascend_assets/production/schema.py`).
 A sample is one answer: what was asked, what was answered, by which release. Feedback says what was right.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,8 +104,7 @@ def _rows(rows: Any) -> "pa.Array":  # noqa: ANN401 - an array of any type
 
     if rows.ndim < 2:  # noqa: PLR2004 - rows, and something in each
         return pa.array(rows)
-    flat = rows.reshape(len(rows), -1)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), flat.shape[1])
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), math.prod(rows.shape[1:]))
 
 
 def _times(values: Any) -> "pa.Array":  # noqa: ANN401 - datetimes or an array of them
