@@ -23,6 +23,8 @@ from ascend_assets.gates.wording import clipped
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
 
+_DEFAULT_INTERVAL = 30
+"""Dagster's own, in seconds."""
 _LOOKED_AT = 10
 _LONGEST = 300
 
@@ -41,10 +43,11 @@ class Seen:
     """What Dagster's records say of one sensor. Times in unix seconds; 0 for never.
 
     `off`: somebody switched it off. `begun`: when the daemon first saw it, or it was switched on. `ended`: start of the
-    last tick that ended, well or not.
+    last tick that ended, well or not. `interval`: seconds.
     """
 
     name: str
+    interval: float
     off: bool
     begun: float
     ended: float
@@ -57,7 +60,7 @@ class Seen:
 def due(repository: dg.RepositoryDefinition) -> dict[str, float]:
     """Every sensor of a code location that should run unless somebody switched it off: name -> interval in seconds."""
     return {
-        sensor.name: float(sensor.minimum_interval_seconds or 30)
+        sensor.name: float(sensor.minimum_interval_seconds or _DEFAULT_INTERVAL)
         for sensor in repository.sensor_defs
         if sensor.default_status == dg.DefaultSensorStatus.RUNNING
     }
@@ -116,6 +119,7 @@ def _seen(state: InstigatorState) -> Seen:
     data = state.instigator_data if isinstance(state.instigator_data, SensorInstigatorData) else SensorInstigatorData()
     return Seen(
         name=state.instigator_name,
+        interval=float(data.min_interval or _DEFAULT_INTERVAL),
         off=state.status == InstigatorStatus.STOPPED,
         begun=data.last_sensor_start_timestamp or 0.0,
         ended=data.last_tick_timestamp or 0.0,

@@ -53,12 +53,13 @@ class Silent:
 
 
 def stopped(
-    instance: dg.DagsterInstance, names_and_intervals: Mapping[str, float], now: float, *, loaded: float | None = None
+    instance: dg.DagsterInstance, names_and_intervals: Mapping[str, float], now: float, *, outside: bool = False
 ) -> tuple[Stopped, ...]:
     """Which of these sensors should run and do not; none where no daemon ever ran.
 
-    `now`: unix seconds. `loaded`: since when the daemon can know these sensors; by default since this process loaded
-    its code, which is right within a sensor.
+    `now`: unix seconds. `outside`: asked outside of the daemon. Then a daemon that asks none of its sensors is told of,
+    and one that it never saw has stopped at once; within a sensor it may be about to be asked, for the first time or
+    after a night, and counts from when this process loaded its code.
     """
     beat = sensor_records.heartbeat(instance)
     if beat is None or not names_and_intervals:
@@ -67,9 +68,11 @@ def stopped(
         return (dead(beat),)
     seen = sensor_records.read(instance)
     on = {n: interval for n, interval in names_and_intervals.items() if not (n in seen and seen[n].off)}
-    silent = quiet(on, seen, now, _LOADED if loaded is None else loaded)
+    silent = quiet(on, seen, now, 0.0 if outside else _LOADED)
     failing = {n: found for n in {*seen} & {*on} if (found := sensor_records.failures(instance, seen[n]))}
-    pulse = _pulse(instance, on, seen, silent) if silent else None
+    pulse = _pulse(instance, on, seen, silent, now) if silent else None
+    if outside and pulse is None and silent and len(silent) == len(on):
+        return (_every(silent),)
     return judge(on, silent, failing, pulse, now)
 
 
@@ -88,16 +91,18 @@ def judge(
     found = [
         Stopped(n, f.since, f"its last {f.times} ticks failed: {f.why}") for n, f in failing.items() if _lasts(f, now)
     ]
-    if silent and len(silent) == len(intervals):
-        since = max(one.since for one in silent.values())
-        ended = f"no tick of any sensor has {'ended since ' + moment(since) if since else 'ever ended'}"
-        return (Stopped(EVERY, since, f"the daemon lives, but {ended}: does the code location load?"),)
     failed = {one.name for one in found}
     for name, one in silent.items():
         if name in failed or pulse is None or pulse.alive(one.since, now) < limit(intervals[name]):
             continue
         found.append(Stopped(name, one.since, _why(one, intervals[name])))
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _every(silent: Mapping[str, Silent]) -> Stopped:
+    since = max(one.since for one in silent.values())
+    ended = f"no tick of any sensor has {'ended since ' + moment(since) if since else 'ever ended'}"
+    return Stopped(EVERY, since, f"the daemon lives, but {ended}: does the code location load?")
 
 
 def limit(interval: float) -> float:
@@ -145,17 +150,20 @@ def quiet(intervals: Mapping[str, float], seen: Mapping[str, Seen], now: float, 
 
 
 def _pulse(
-    instance: dg.DagsterInstance, intervals: Mapping[str, float], seen: Mapping[str, Seen], silent: Iterable[str]
+    instance: dg.DagsterInstance,
+    intervals: Mapping[str, float],
+    seen: Mapping[str, Seen],
+    silent: Iterable[str],
+    now: float,
 ) -> Pulse | None:
-    """The ticks of the most frequent sensor that is not silent, as many as the longest silence to be proved needs."""
-    left = set(silent)
-    working = [n for n in intervals if n in seen and n not in left and seen[n].ended]
+    """The ticks of the most frequent sensor that works, as many as the longest silence to be proved needs."""
+    working = [s for s in seen.values() if s.ended and not s.off and now - s.ended <= limit(s.interval)]
     if not working:
         return None
-    name = min(working, key=lambda n: (intervals[n], n))
-    wanted = int(max(limit(intervals[n]) for n in left) / intervals[name]) + 3
-    found = instance.get_tick_summaries(seen[name].origin, seen[name].selector, limit=wanted)
-    return Pulse(intervals[name], tuple(tick.timestamp for tick in found))
+    one = min(working, key=lambda s: (s.interval, s.name))
+    wanted = int(max(limit(intervals[n]) for n in silent) / one.interval) + 3
+    found = instance.get_tick_summaries(one.origin, one.selector, limit=wanted)
+    return Pulse(one.interval, tuple(tick.timestamp for tick in found))
 
 
 def _lasts(failing: Failing, now: float) -> bool:

@@ -24,8 +24,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def stopped(instance: dg.DagsterInstance, loaded: float = 0.0) -> tuple[Stopped, ...]:
-    return watchdog.stopped(instance, INTERVALS, NOW, loaded=loaded)
+def stopped(instance: dg.DagsterInstance, *, outside: bool = True) -> tuple[Stopped, ...]:
+    return watchdog.stopped(instance, INTERVALS, NOW, outside=outside)
 
 
 def regular(until: float, interval: float = 30.0, count: int = 60) -> list[float]:
@@ -109,6 +109,24 @@ def test_a_daemon_that_asks_nobody_is_one_trouble(instance: dg.DagsterInstance) 
     assert (found.name, found.since) == ("every sensor", NOW - 2000)
     assert "does the code location load?" in found.why
     assert "1970" not in stopped_by_none()[0].why
+    assert stopped(instance, outside=False) == (), "a sensor that asks is itself asked"
+
+
+def test_the_first_tick_after_a_night_sees_nobody_working_and_is_silent(instance: dg.DagsterInstance) -> None:
+    """Also its own last tick lies in the evening before."""
+    for name in ("notices", "deployed", "commits_origin"):
+        sensor(instance, name, ended=NOW - 8 * 3600)
+        ticks(instance, name, regular(NOW - 8 * 3600))
+    ticks(instance, "notices", [NOW], TickStatus.STARTED)
+    assert stopped(instance, outside=False) == ()
+
+
+def test_the_one_who_asks_is_a_pulse_too_though_it_is_not_asked_about(instance: dg.DagsterInstance) -> None:
+    sensor(instance, "notices", ended=NOW - 30)
+    ticks(instance, "notices", regular(NOW - 30))
+    for name in INTERVALS:
+        sensor(instance, name, ended=NOW - 1500)
+    assert [one.name for one in stopped(instance, outside=False)] == ["commits_origin", "deployed"]
 
 
 def stopped_by_none() -> tuple[Stopped, ...]:
@@ -117,13 +135,18 @@ def stopped_by_none() -> tuple[Stopped, ...]:
         return stopped(instance)
 
 
-def test_a_sensor_that_the_daemon_never_saw_counts_from_when_its_code_was_loaded(instance: dg.DagsterInstance) -> None:
+def test_a_sensor_that_the_daemon_never_saw_counts_from_when_its_code_was_loaded(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sensor(instance, "deployed", ended=NOW - 1)
     ticks(instance, "deployed", regular(NOW - 1))
-    (found,) = stopped(instance, loaded=0.0)
+    (found,) = stopped(instance)
     assert found.name == "commits_origin"
     assert "this version of the code" in found.why
-    assert stopped(instance, loaded=NOW - 100) == ()
+    monkeypatch.setattr(watchdog, "_LOADED", NOW - 100)
+    assert stopped(instance, outside=False) == ()
+    monkeypatch.setattr(watchdog, "_LOADED", NOW - 1000)
+    assert [one.name for one in stopped(instance, outside=False)] == ["commits_origin"]
     assert watchdog.stopped(instance, INTERVALS, time.time()) != (), "a heartbeat of long ago"
 
 

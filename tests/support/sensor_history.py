@@ -51,10 +51,12 @@ def sensor(
     status: InstigatorStatus = InstigatorStatus.DECLARED_IN_CODE,
     cursor: str | None = None,
     location: str = LOCATION,
+    interval: int = 30,
 ) -> None:
     """A sensor that the daemon first saw at `begun`, and whose last tick that ended began at `ended`."""
     data = SensorInstigatorData(
         last_tick_timestamp=ended,
+        min_interval=interval,
         cursor=cursor,
         last_tick_start_timestamp=ended,
         last_sensor_start_timestamp=begun,
