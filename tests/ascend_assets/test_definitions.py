@@ -15,6 +15,9 @@ from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.operations import standing
 from ascend_assets.walk import stages
 
+BESIDE_THE_WALK = {"challenger", "drift", "metrics", "production", "proposed_limits"}
+"""Assets of a model that no candidate is made of by its walk."""
+
 
 @pytest.fixture(scope="module")
 def defs() -> dg.Definitions:
@@ -65,13 +68,27 @@ def test_no_check_and_no_dependency_is_on_an_asset_that_does_not_exist(defs: dg.
 def test_every_gate_blocks_and_says_what_it_means(defs: dg.Definitions) -> None:
     graph = defs.get_repository_def().asset_graph
     informing = {*standing.ANSWERS, freshness.NAME}
-    gates = [key for key in graph.asset_check_keys if key.name not in informing]
+    gates = [
+        key
+        for key in graph.asset_check_keys
+        if key.name not in informing and key.asset_key.path[-1] not in BESIDE_THE_WALK
+    ]
     assert gates
     for key in gates:
         spec = graph.get_check_spec(key)
         assert spec.blocking, key
         assert CRITERIA[key.name].meaning in (spec.description or "")
         assert CRITERIA[key.name].source in (spec.description or "")
+
+
+def test_what_is_seen_in_production_informs_and_only_a_worse_challenger_is_stopped(defs: dg.Definitions) -> None:
+    graph = defs.get_repository_def().asset_graph
+    beside = [key for key in graph.asset_check_keys if key.asset_key.path[-1] in BESIDE_THE_WALK]
+    assert {key.asset_key.path[-1] for key in beside} == BESIDE_THE_WALK - {"proposed_limits"}
+    for key in beside:
+        spec = graph.get_check_spec(key)
+        assert spec.blocking == (key.name == "beats_champion"), key
+        assert spec.description
 
 
 def test_every_deployment_has_checks_that_inform(defs: dg.Definitions) -> None:
