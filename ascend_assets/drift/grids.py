@@ -25,8 +25,9 @@ BINS = 10
 MAX_CATEGORIES = 100
 """An integer with more distinct values is a number."""
 MAX_LEVELS = 20
-"""A float with so few distinct values has levels, as a grey value of 4 bits has."""
+"""A float with so few distinct values, most of which come more than once, has levels, as a grey value of 4 bits has."""
 UNSEEN = "unseen"
+_FINITE = (-1.7e308, 1.7e308)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +48,22 @@ def grid(values: "NDArray[Any]", *, integer: bool) -> Grid:
     """The cells for a feature of which `values` (n,) are the reference. NaN and infinities choose no cell."""
     import numpy as np
 
-    known = np.sort(values[np.isfinite(values)].astype(np.float64))
-    distinct = np.unique(known)
+    return grid_of_sorted(np.sort(values), integer=integer)
+
+
+def grid_of_sorted(ordered: "NDArray[Any]", *, integer: bool) -> Grid:
+    """The cells for sorted values, NaN last."""
+    import numpy as np
+
+    first, last = np.searchsorted(ordered, -np.inf, "right"), np.searchsorted(ordered, np.inf)
+    known = ordered[first:last].astype(np.float64, copy=False)
+    starts = np.flatnonzero(np.append(True, known[1:] != known[:-1])[: len(known)])
+    distinct, often = known[starts], np.diff(starts, append=len(known))
     if len(distinct) == 0:
         return Grid("number", np.zeros(1), np.array([0, 1]), ("0 or less", "above 0"))
     if integer and len(distinct) <= MAX_CATEGORIES:
         return _categories(distinct)
-    if not integer and len(distinct) <= MAX_LEVELS:
+    if not integer and len(distinct) <= MAX_LEVELS and 2 * np.count_nonzero(often == 1) <= len(distinct):
         return _levels(distinct)
     return _numbers(known, distinct)
 
@@ -74,10 +84,11 @@ def _levels(distinct: "Floats") -> Grid:
     """What is nearest to a level counts as that level: the last bit of a rounding is no drift. Beyond is `unseen`."""
     import numpy as np
 
-    gaps = np.diff(distinct)
-    reach = float(gaps.min()) / 2 if len(gaps) else max(abs(float(distinct[0])), 1.0) * 1e-3
-    between = distinct[:-1] + gaps / 2
+    halves = distinct[1:] / 2 - distinct[:-1] / 2
+    reach = float(halves.min()) if len(halves) else max(abs(float(distinct[0])), 1.0) * 1e-3
+    between = distinct[:-1] + halves
     edges = np.concatenate([[distinct[0] - reach], between, [distinct[-1] + reach]])
+    edges = np.clip(edges, *_FINITE)
     outside = len(distinct)
     bins = np.concatenate([[outside], np.arange(len(distinct)), [outside]])
     return Grid("discrete", edges, bins, (*(f"{value:.6g}" for value in distinct), UNSEEN))
@@ -87,12 +98,22 @@ def _numbers(known: "Floats", distinct: "Floats") -> Grid:
     import numpy as np
 
     cuts = _cuts(known)
-    edges = distinct if len(distinct) <= CELLS else _quantiles(known, CELLS + 1)
+    edges = _steps(known, distinct) if len(distinct) <= CELLS else _quantiles(known, CELLS + 1)
     edges = np.unique(np.concatenate([edges, cuts, known[[0, -1]]]))
     bins = np.searchsorted(cuts, np.append(edges, np.inf))
     ends = [*(f"{cut:.4g}" for cut in cuts), ""]
     labels = (f"to {ends[0]}", *(f"{low} to {high}" if high else f"above {low}" for low, high in pairwise(ends)))
     return Grid("number", edges, bins, labels)
+
+
+def _steps(known: "Floats", distinct: "Floats") -> "Floats":
+    """Each value, and even steps between them: where values are few, production's fill the gaps."""
+    import numpy as np
+
+    inner = _quantiles(known, 101)[[1, -2]]
+    with np.errstate(over="ignore", invalid="ignore"):
+        even = [np.linspace(*ends, CELLS // 2) for ends in (known[[0, -1]], inner)]
+    return np.concatenate([distinct, *(steps[np.isfinite(steps)] for steps in even)])
 
 
 def _cuts(known: "Floats") -> "Floats":

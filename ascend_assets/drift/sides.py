@@ -13,7 +13,7 @@ from ascend_assets.drift.accuracy import Kind, Tally, tally
 from ascend_assets.drift.features import Features
 from ascend_assets.drift.judge import Compared
 from ascend_assets.drift.samples import Chunk
-from ascend_assets.drift.summary import summary
+from ascend_assets.drift.summary import summary, summary_of_sorted
 from ascend_assets.evaluation import EvaluationData
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ def _columns(wanted: Sequence[Features], data: EvaluationData) -> "Iterator[tupl
 def _feature(name: str, values: "NDArray[Any]", *, integer: bool) -> Compared:
     import numpy as np
 
-    cells = grids.grid(values, integer=integer)
-    finite = values[np.isfinite(values)].astype(np.float64)
+    ordered = np.sort(values)
+    cells = grids.grid_of_sorted(ordered, integer=integer)
+    finite = ordered[np.isfinite(ordered)].astype(np.float64, copy=False)
     scale = float(finite.std()) if len(finite) else 0.0
-    return Compared(name, cells, scale, summary(cells, values), summary(cells, values[:0]))
+    return Compared(name, cells, scale, summary_of_sorted(cells, ordered), summary(cells, values[:0]))

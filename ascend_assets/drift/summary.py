@@ -63,9 +63,14 @@ def summary(grid: Grid, values: "NDArray[Any]") -> Summary:
     """Count values (n,) of any real type. Sorting is what costs: numpy does it with vector instructions."""
     import numpy as np
 
-    ordered = np.sort(values)
-    if ordered.dtype != np.float64:
-        ordered = ordered.astype(np.float64)
+    return summary_of_sorted(grid, np.sort(values))
+
+
+def summary_of_sorted(grid: Grid, ordered: "NDArray[Any]") -> Summary:
+    """Count sorted values, NaN last."""
+    import numpy as np
+
+    ordered = ordered.astype(np.float64, copy=False)
     # NaN is sorted behind everything, and both searches take it for the largest number.
     known = int(np.searchsorted(ordered, np.nan))
     first, last = int(np.searchsorted(ordered[:known], -np.inf, "right")), int(np.searchsorted(ordered[:known], np.inf))
@@ -93,7 +98,9 @@ def _sums(finite: "NDArray[np.float64]", ends: "NDArray[np.intp]") -> "NDArray[n
     sums = np.zeros(len(starts))
     # reduceat would give an empty stretch the value that comes after it.
     if filled.any():
-        sums[filled] = np.add.reduceat(finite, starts[filled])
+        # Numbers close to the largest double add up to infinity: their distance is then infinite too.
+        with np.errstate(over="ignore"):
+            sums[filled] = np.add.reduceat(finite, starts[filled])
     return sums
 
 
