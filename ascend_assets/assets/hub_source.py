@@ -4,6 +4,8 @@ Here belong choosing the version, requiring that its configuration goes with the
 Not here: the hub (`resources/hub`), which changes are incompatible (`ascend_assets/hub/`), or when (`sensors/`).
 """
 
+import shutil
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,8 +92,24 @@ def _of_release(tools: Tools, spec: ModelSpec) -> dict[str, Fields]:
     if release is None:
         return {}
     with tools.scratch() as scratch:
-        folder = tarball.unpack(tools.blobs.path(release.source), scratch / "released") / HUB_FOLDER
-        if not folder.is_dir():
-            return {}
-        paths = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-        return configuration.read(folder, paths)
+        return configuration.read(scratch, _compared_files(tools.blobs.path(release.source), scratch))
+
+
+def _compared_files(archive: Path, into: Path) -> tuple[str, ...]:
+    """Unpack those of a hub's files that are compared, and not the weights; their paths."""
+    found = []
+    try:
+        with tarfile.open(archive, "r:", encoding="utf-8", errors="surrogateescape") as tar:
+            for info in tar:
+                name = info.name.removeprefix(f"{HUB_FOLDER}/")
+                content = tar.extractfile(info) if name != info.name and configuration.compared([name]) else None
+                if content is None:
+                    continue
+                tarball.check_path(name)
+                (into / name).parent.mkdir(parents=True, exist_ok=True)
+                with content, (into / name).open("wb") as file:
+                    shutil.copyfileobj(content, file)
+                found.append(name)
+    except tarfile.TarError as error:
+        raise tarball.BadArchive(f"{archive} is no archive of sources, or damaged: {error}") from error
+    return tuple(found)

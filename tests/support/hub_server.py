@@ -116,6 +116,7 @@ def serving(hub: FakeHub | None = None) -> Iterator[FakeHub]:
 
 class _Speaks(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     spoken_for: FakeHub
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
