@@ -48,6 +48,7 @@ def build(settings: Triggers) -> dg.SensorDefinition:
         try:
             with outbox.alone(place):
                 box, aside = outbox.read(place)
+                box = outbox.for_channels(box, [channel.name for channel in settings.notices.channels])
                 found, after = gathering.gather(context.instance, cursor, home().dossiers, now)
                 box = outbox.add(box, found.notices, now)
                 box = _standing(context, box, now)

@@ -27,7 +27,9 @@ _MAX_CURSOR = 4 * 1024 * 1024
 
 def cursors(instance: dg.DagsterInstance) -> dict[str, str]:
     """Name of each sensor that has ticked -> its cursor."""
-    found = {}
+    found: dict[str, str] = {}
+    if instance.schedule_storage is None:
+        return found  # an instance that lives in memory runs no sensors
     for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
         data = state.instigator_data
         if isinstance(data, SensorInstigatorData) and data.cursor:

@@ -90,12 +90,17 @@ def after(line: Line, plan: Plan, result: Result, now: float) -> Line:
 def _errands(box: Outbox, settings: Notices, plans: Mapping[str, Plan], now: float) -> list[Errand]:
     """What is sent in this round, to those that waited longest: no more than are served at once."""
     found = []
-    for channel in sorted(settings.channels, key=lambda c: (box.lines[c.name].not_before, c.name)):
+    for channel in sorted(settings.channels, key=lambda c: _turn(box.lines[c.name])):
         plan = plans[channel.name]
         if grouping.may_try(box.lines[channel.name], now) and (plan.messages or not _is_known(channel)):
             posted = tuple(_posted(message, channel, settings.dagster_url) for message in plan.messages)
             found.append(Errand(channel.name, channel.url_env, posted))
     return found[: channels.AT_ONCE]
+
+
+def _turn(line: Line) -> tuple[float, float]:
+    """Who is not in trouble comes first, and among those who was served longest ago."""
+    return line.not_before, line.sent[-1] if line.sent else 0.0
 
 
 def _posted(message: Message, channel: Channel, dagster_url: str | None) -> post.Message:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError, field_serializer
 
 from resources.locks import locked
 from resources.notify.notice import SEVERITIES, Notice
@@ -64,6 +64,11 @@ class Line(_Kept):
     why: str = ""
     not_before: FiniteFloat = 0.0
     dropped: int = 0
+
+    @field_serializer("done")
+    def _sorted(self, done: frozenset[str]) -> list[str]:
+        """The same line has the same bytes."""
+        return sorted(done)
 
 
 class Outbox(_Kept):
@@ -166,8 +171,11 @@ def peek(folder: Path) -> Outbox:
 
 
 def write(folder: Path, box: Outbox) -> None:
-    """Write it, whole or not at all, to the disk. Raises `OSError`."""
-    put_whole(folder / FILE, box.model_dump_json().encode(errors="replace"))
+    """Write it, whole or not at all, to the disk; nothing where the same stands there. Raises `OSError`."""
+    path, data = folder / FILE, box.model_dump_json().encode(errors="replace")
+    if path.exists() and path.read_bytes() == data:
+        return
+    put_whole(path, data)
 
 
 @contextmanager

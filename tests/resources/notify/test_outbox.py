@@ -103,6 +103,17 @@ def test_it_is_on_the_disk_as_it_was(tmp_path: Path) -> None:
     assert outbox.peek(tmp_path) == box
 
 
+def test_the_same_is_not_written_again(tmp_path: Path) -> None:
+    notices = [made(str(n)) for n in range(50)]
+    box = outbox.for_channels(outbox.add(Outbox(), notices, 3.0), ["a"])
+    outbox.write(tmp_path, box)
+    written = (tmp_path / outbox.FILE).stat().st_ino
+    outbox.write(tmp_path, outbox.read(tmp_path)[0])
+    assert (tmp_path / outbox.FILE).stat().st_ino == written
+    outbox.write(tmp_path, outbox.add(box, [made("new")], 4.0))
+    assert (tmp_path / outbox.FILE).stat().st_ino != written
+
+
 def test_nothing_there_is_an_empty_outbox(tmp_path: Path) -> None:
     assert outbox.read(tmp_path) == (Outbox(), "")
     assert outbox.peek(tmp_path) == Outbox()
