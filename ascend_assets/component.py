@@ -53,7 +53,7 @@ def model_definitions(spec: ModelSpec) -> dg.Definitions:
     last = dg.AssetSelection.assets(
         list(key_of(spec, "release")), *(list(s.asset) for s in walk if s.name == "deployment")
     )
-    tags = {history.MODEL_TAG: spec.name}
+    tags = {history.MODEL_TAG: spec.name, **history.WHOLE_AGAIN}
     walked = dg.Definitions(
         assets=[*assets, *deployments.build_specs(spec)],
         asset_checks=[*checks.build_checks(spec), *freshness.build_checks(spec), *deployments.build_checks(spec)],

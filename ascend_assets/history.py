@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 from dagster import AssetCheckKey, AssetKey, DagsterInstance
+from dagster._core.storage.asset_check_execution_record import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES as FINISHED,
+)
 
 from ascend_assets.stage import AssetKey as Key
 
@@ -30,8 +33,13 @@ STARTED_BY_TAG = "ascend/started_by"
 """Tag of runs that go on in a process of the command line."""
 MARK = "standing"
 """Metadata of an evaluation of a deployment's check: the mark of what was looked at (`operations/standing.py`)."""
+WHOLE_AGAIN = {"dagster/retry_strategy": "ALL_STEPS"}
+"""Tag of jobs that Dagster begins anew after a crash. By default it goes on with the steps that are missing, and a
+release is refused, for the guard believes only the checks of a whole run."""
 _LOOK_BACK = 50
 """How many materialisations of an asset are searched for work that can be reused."""
+_EVALUATIONS = 3
+"""How many finished evaluations are looked at: they stand in the order in which their runs were created."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +117,17 @@ def newest(instance: DagsterInstance, asset: Key) -> Newest | None:
 
 
 def check(instance: DagsterInstance, asset: Key, name: str) -> Checked | None:
-    """The latest finished evaluation of a check, or None where it never was evaluated or is now being evaluated."""
-    record = instance.get_latest_asset_check_evaluation_record(AssetCheckKey(AssetKey(list(asset)), name))
-    event = record.event.dagster_event if record and record.event else None
-    evaluation = event.event_specific_data if event else None
+    """The latest finished evaluation of a check, or None where it never was evaluated.
+
+    What Dagster calls the latest is that of the run which was created last, and so of one that still waits in the
+    queue: it would hide what the checks of the run before it said.
+    """
+    storage = instance.event_log_storage
+    key = AssetCheckKey(AssetKey(list(asset)), name)
+    records = storage.get_asset_check_execution_history(key, limit=_EVALUATIONS, status=FINISHED)
+    events = [record.event for record in records if record.event]
+    event = max(events, key=lambda each: each.timestamp, default=None)
+    evaluation = event.dagster_event.event_specific_data if event and event.dagster_event else None
     if not isinstance(evaluation, dg.AssetCheckEvaluation):
         return None
     target = evaluation.target_materialization_data

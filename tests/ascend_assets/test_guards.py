@@ -77,6 +77,36 @@ def test_a_forged_evaluation_is_not_believed(sandbox: Sandbox) -> None:
     assert released(sandbox) == []
 
 
+def test_candidates_that_wait_in_the_queue_hide_nothing_that_checks_said(sandbox: Sandbox) -> None:
+    """Dagster notes the checks of a run as soon as it is created; a burst of commits has many that wait."""
+    keys = ["/".join(stage.asset) for stage in stages(sandbox.spec)[:-2]]
+    waiting = sandbox.definitions().resolve_job_def("tiny_candidate")
+    for _ in range(2):
+        sandbox.instance.create_run_for_job(waiting)
+    assert sandbox.materialise(*keys).success
+    for _ in range(2):
+        sandbox.instance.create_run_for_job(waiting)
+    assert sandbox.run("tiny_regate").success
+    assert sandbox.materialise("tiny/release").success
+    assert released(sandbox) == ["1.0.0"]
+
+
+def test_the_evaluation_that_was_made_last_counts_whichever_run_was_created_first(sandbox: Sandbox) -> None:
+    job = sandbox.definitions().resolve_job_def("tiny_candidate")
+    early, late = (sandbox.instance.create_run_for_job(job) for _ in range(2))
+    for run, passed in ((late, True), (early, False)):
+        evaluation = dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey(["tiny", "lint"]), check_name="opset", passed=passed, metadata={}
+        )
+        event = dg.DagsterEvent(
+            dg.DagsterEventType.ASSET_CHECK_EVALUATION.value, run.job_name, event_specific_data=evaluation
+        )
+        sandbox.instance.report_dagster_event(event, run.run_id)
+    found = history.check(sandbox.instance, ("tiny", "lint"), "opset")
+    assert found is not None
+    assert not found.passed
+
+
 def test_interleaved_candidates_are_refused_as_a_mixture(sandbox: Sandbox) -> None:
     sandbox.run()
     write_tiny(sandbox.model, seed=1)
