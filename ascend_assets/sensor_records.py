@@ -23,7 +23,7 @@ from ascend_assets.gates.wording import clipped
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
 
-_DEFAULT_INTERVAL = 30
+DEFAULT_INTERVAL = 30
 """Dagster's own, in seconds."""
 _LOOKED_AT = 10
 _LONGEST = 300
@@ -60,7 +60,7 @@ class Seen:
 def due(repository: dg.RepositoryDefinition) -> dict[str, float]:
     """Every sensor of a code location that should run unless somebody switched it off: name -> interval in seconds."""
     return {
-        sensor.name: float(sensor.minimum_interval_seconds or _DEFAULT_INTERVAL)
+        sensor.name: float(sensor.minimum_interval_seconds or DEFAULT_INTERVAL)
         for sensor in repository.sensor_defs
         if sensor.default_status == dg.DefaultSensorStatus.RUNNING
     }
@@ -119,7 +119,7 @@ def _seen(state: InstigatorState) -> Seen:
     data = state.instigator_data if isinstance(state.instigator_data, SensorInstigatorData) else SensorInstigatorData()
     return Seen(
         name=state.instigator_name,
-        interval=float(data.min_interval or _DEFAULT_INTERVAL),
+        interval=float(data.min_interval or DEFAULT_INTERVAL),
         off=state.status == InstigatorStatus.STOPPED,
         begun=data.last_sensor_start_timestamp or 0.0,
         ended=data.last_tick_timestamp or 0.0,

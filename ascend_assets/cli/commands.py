@@ -28,6 +28,7 @@ from ascend_assets.cli import (
     show,
     stale,
     store,
+    triggers,
     verify,
 )
 from ascend_assets.cli.console import Refused, Unusable, progress
@@ -64,6 +65,7 @@ cli.add_command(bundle.bundle)
 cli.add_command(audit.audit)
 cli.add_command(om.om)
 cli.add_command(stale.stale)
+cli.add_command(triggers.triggers)
 cli.add_command(notices.notices)
 cli.add_command(store.store)
 cli.add_command(doctor.doctor)

@@ -1,7 +1,8 @@
 """Is this machine, with its store and its policy, fit to release? One finding per thing, each with a remedy.
 
 Here belong the order of the examination, and the project's own files: policy, signers, models, lock file, settings.
-Not here: the machine (`doctor_machine.py`), the store (`doctor_store.py`), CANN and the NPUs (`doctor_cann.py`).
+Not here: the machine (`doctor_machine.py`), the store (`doctor_store.py`), CANN and the NPUs (`doctor_cann.py`), what
+starts by itself (`doctor_triggers.py`).
 Nothing is changed, but for trials that are removed again, and nothing but the store is asked over the network.
 """
 
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from ascend_assets import environments, models
 from ascend_assets.environments import Environment, Environments
-from ascend_assets.operations import doctor_cann, doctor_machine, doctor_store
+from ascend_assets.operations import doctor_cann, doctor_machine, doctor_store, doctor_triggers
 from ascend_assets.operations.finding import Finding
 from ascend_assets.policy_file import BadPolicy
 from ascend_assets.yaml_file import BadYaml
@@ -37,6 +38,8 @@ def examine(defs: Path = models.DEFS) -> tuple[Finding, ...]:
         *doctor_cann.examine(),
         _lock_file(PROJECT / "requirements.lock"),
         _settings(places),
+        doctor_triggers.settings(),
+        doctor_triggers.daemon(places),
     )
 
 
