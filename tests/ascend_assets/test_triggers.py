@@ -42,6 +42,8 @@ def test_without_a_file_nothing_is_asked_for(tmp_path: Path) -> None:
         ("prometheus: {url: 'http://user:secret@host'}", "url"),
         ("notices:\n  channels:\n  - {name: a, url_env: 'wecombot://secret'}", "url_env"),
         ("notices:\n  channels:\n  - {name: a, url_env: A}\n  - {name: a, url_env: B}", "'a' stands twice"),
+        ("notices:\n  channels:\n  - {name: a, url_env: ''}", "url_env"),
+        ("notices:\n  channels:\n  - {name: a, url_env: A, about: [drifts]}", "no kind of notice is called 'drifts'"),
         ("- a", "triggers"),
     ],
 )
