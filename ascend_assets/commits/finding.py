@@ -91,15 +91,19 @@ class Finding:
             concerned: tuple[Concerned, ...] = ()
             if not self.cursor.is_passed_over(commit.id):
                 try:
-                    concerned = self.sources.concerned(commit, every=refs.is_tag(ref))
+                    concerned = self.sources.concerned(commit, every=self._takes_all(ref, commit))
                 except GitError as error:
                     if not self._give_up(ref, commit.id, str(error)):
                         break
-                stuck = self.cursor.stuck.get(ref)
-                if stuck is not None and stuck.commit == commit.id:
-                    self.cursor = self.cursor.relieved(ref)
+            stuck = self.cursor.stuck.get(ref)
+            if stuck is not None and stuck.commit == commit.id:
+                self.cursor = self.cursor.relieved(ref)
             found.append(Pending(ref, commit.id, tuple(one for one in concerned if self._can_be_built(commit, one))))
         return found
+
+    def _takes_all(self, ref: str, commit: Commit) -> bool:
+        """A tag is a wish for all models; and nobody knows what changed since a commit that cannot be read."""
+        return refs.is_tag(ref) or self.cursor.is_passed_over(commit.parent)
 
     def _can_be_built(self, commit: Commit, one: Concerned) -> bool:
         """What a commit says of a model does not get better by waiting: it is passed over at once, and told."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from git_server import GitServer, bare_copy, http_server
 from sandbox import Sandbox, git
 from tiny import DEFS_YAML, write_tiny
@@ -17,6 +19,23 @@ from resources.configurable import Project
 from sensors import commits
 
 DEFS = "ascend_assets/defs"
+
+
+@dg.op
+def nothing() -> None:
+    """What the daemon would run is of no interest here."""
+
+
+@dg.job(name="tiny_candidate")
+def JOB() -> None:  # noqa: N802 - a constant
+    nothing()
+
+
+ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="nothing")), "nothing"),
+    "nothing",
+)
+"""Dagster demands one of a queued run."""
 
 
 @dataclass
@@ -77,8 +96,7 @@ class Follower:
 
     def tick(self, instance: dg.DagsterInstance | None = None) -> list[tuple[str, str]]:
         """One tick: (model, commit) of every candidate asked for. The cursor moves."""
-        job = self.sandbox.definitions().resolve_job_def("tiny_candidate")
-        sensor = commits.build(self.repository, [self.sandbox.spec], [job])
+        sensor = commits.build(self.repository, [self.sandbox.spec], [JOB])
         context = dg.build_sensor_context(instance=instance or self.sandbox.instance, cursor=self.cursor)
         result = sensor(context, project=Project(folder=str(self.sandbox.root)))
         assert isinstance(result, dg.SensorResult)
@@ -106,7 +124,7 @@ class Follower:
 
 def keep(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> str:
     tags = {**request.tags, "dagster/run_key": request.run_key or ""}
-    run = dg.DagsterRun(job_name=request.job_name or "", tags=tags, status=status)
+    run = dg.DagsterRun(job_name=request.job_name or "", tags=tags, status=status, remote_job_origin=ORIGIN)
     return instance.add_run(run).run_id
 
 
