@@ -53,7 +53,7 @@ def chunks(path: Path, wanted: Sequence[Features], version: str) -> Iterator[Chu
                 raise BadSamples(f"{path.name}: has no column {', '.join(missing)}: look at production again")
             for batch in file.iter_batches(_rows_at_once(file, wanted), columns=names):
                 yield _chunk(batch, wanted, version)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise BadSamples(f"{path.name}: cannot be read: {str(error).partition(chr(10))[0]}") from error
 
 
