@@ -10,7 +10,7 @@ export DAGSTER_HOME ?= $(STATE)/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 PORT ?= 3000
 
-.PHONY: run ui test lint types unit defs test-torch test-ceph test-cann lock clean help
+.PHONY: run ui test lint types unit defs test-torch test-ceph test-prometheus test-cann lock clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ test-torch: $(READY) ## the PyTorch exporter's tests; installs torch
 
 test-ceph: $(READY) ## the store and the registry on a real Ceph; needs its programs (see .ci/run)
 	$(BIN)/pytest tests/ceph --override-ini testpaths=tests/ceph
+
+test-prometheus: $(READY) ## metrics and alarms on a real Prometheus; needs its programs (see .ci/run)
+	$(BIN)/pytest tests/prometheus --override-ini testpaths=tests/prometheus
 
 test-cann: $(READY) ## the toolchain's contract on the real CANN of this machine, with its NPUs
 	ASCEND_TEST_CANN=1 $(BIN)/pytest tests/resources/ascend/test_toolchain_contract.py -k cann-real
