@@ -6,14 +6,16 @@ Not here: the hub (`resources/hub`), which changes are incompatible (`ascend_ass
 
 import shutil
 import tarfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ascend_assets import triggers
+from ascend_assets.codec import read_record
 from ascend_assets.hub import configuration
-from ascend_assets.hub.configuration import Fields
+from ascend_assets.hub.configuration import Fields, IncompatibleConfiguration
 from ascend_assets.hub.settings import HUB_FOLDER, connected, copies_folder, limits
-from ascend_assets.records import HubFiles
+from ascend_assets.records import HubFiles, SourceRecord
 from ascend_assets.spec import HubSource, ModelSpec
 from ascend_assets.stage import Tools
 from resources import tarball
@@ -22,7 +24,8 @@ from resources.hub import copies
 from resources.hub.client import Hub
 from resources.hub.copies import Copy
 from resources.hub.errors import HubError
-from resources.hub.versions import Version
+from resources.hub.versions import Version, formal
+from resources.registry.releases import Release
 from resources.tarball_extended import extended
 
 
@@ -37,15 +40,13 @@ class Frozen:
 def freeze(tools: Tools, spec: ModelSpec, source: HubSource, version: str, own: Path, archive: Path) -> Frozen:
     """Write `archive`: what `own`, the archive of the model's own files, holds, and the hub's files below `hub/`.
 
-    `version`: empty for the newest that this machine has, else `since`. Raises `HubTrouble` (it may be over later);
-    `HubRefused`, `configuration.ConfigurationError`, and `ArchiveError` where the model's own folder has such files
-    itself (it will not).
+    `version`: empty for the greatest that is here, was released, or is `since`, and whose configuration is not refused.
+    Raises `HubTrouble` (it may be over later); `HubRefused`, `configuration.ConfigurationError`, and `ArchiveError`
+    where the model's own folder has such files itself (it will not).
     """
-    hub = connected(triggers.in_force().hub)
-    copy = _copy(tools, hub, source, version)
-    now = configuration.read(copy.folder, copy.files)
-    before = _before(tools, hub, spec, source, copy)
-    configuration.require(before, now, source.accepts, spec.inputs, f"{source.modelscope} {copy.revision}")
+    hub, released = connected(triggers.in_force().hub), tools.registry.latest(spec.name)
+    revisions = (version,) if version else _known(tools, source, released)
+    copy = _first_compatible(tools, hub, spec, source, released, revisions)
     extended(own, {f"{HUB_FOLDER}/{path}": copy.folder / path for path in copy.files}, archive)
     return Frozen(
         files=HubFiles(model=copy.model, revision=copy.revision, files=dict(sorted(copy.files.items()))),
@@ -53,30 +54,57 @@ def freeze(tools: Tools, spec: ModelSpec, source: HubSource, version: str, own: 
     )
 
 
-def _copy(tools: Tools, hub: Hub, source: HubSource, version: str) -> Copy:
-    root, model = copies_folder(), source.modelscope
-    here = None if version else copies.newest_held(root, model, source.files)
-    revision = version or (here.revision if here else source.since)
-    tools.say(f"{model} {revision}")
+def _known(tools: Tools, source: HubSource, released: Release | None) -> tuple[str, ...]:
+    """Versions to choose from where none was asked for, greatest first.
+
+    What was released is among them: a machine that has no copies yet must not go back to the first version.
+    """
+    here = copies.here(copies_folder(), source.modelscope, source.files)
+    return tuple(v.text for v in reversed(formal([*here, source.since, *_revision(tools, source, released)])))
+
+
+def _revision(tools: Tools, source: HubSource, released: Release | None) -> tuple[str, ...]:
+    if released is None or "source" not in released.evidence:
+        return ()
+    record = read_record(tools.blobs, released.evidence["source"])
+    hub = record.hub if isinstance(record, SourceRecord) else None
+    return (hub.revision,) if hub is not None and hub.model == source.modelscope else ()
+
+
+def _first_compatible(
+    tools: Tools, hub: Hub, spec: ModelSpec, source: HubSource, released: Release | None, revisions: tuple[str, ...]
+) -> Copy:
+    """The copy of the first version whose configuration is compatible. Raises what the first was refused with."""
+    refusals = []
+    for revision in revisions:
+        copy = _copy(tools, hub, source, revision, source.files)
+        now = configuration.read(copy.folder, copy.files)
+        before = _before(tools, hub, source, released, copy)
+        try:
+            configuration.require(before, now, source.accepts, spec.inputs, f"{source.modelscope} {revision}")
+        except IncompatibleConfiguration as error:
+            tools.say(str(error))
+            refusals.append(error)
+        else:
+            return copy
+    raise refusals[0]
+
+
+def _copy(tools: Tools, hub: Hub, source: HubSource, revision: str, files: Iterable[str]) -> Copy:
+    tools.say(f"{source.modelscope} {revision}")
     bounds = limits(triggers.in_force().hub)
-    return here or copies.copy(hub, root, model, revision, source.files, limits=bounds, say=tools.say)
+    return copies.copy(hub, copies_folder(), source.modelscope, revision, files, limits=bounds, say=tools.say)
 
 
-def _before(tools: Tools, hub: Hub, spec: ModelSpec, source: HubSource, copy: Copy) -> dict[str, Fields]:
+def _before(tools: Tools, hub: Hub, source: HubSource, released: Release | None, copy: Copy) -> dict[str, Fields]:
     """The configuration of the version before: that of the newest release, else that of `since`."""
-    released = _of_release(tools, spec)
-    if released:
-        return released
+    found = _of_release(tools, released)
     since, now = Version.parse(source.since), Version.parse(copy.revision)
     compared = configuration.compared(source.files)
-    if not compared or since is None or now is None or not now.is_after(since):
-        return {}
-    tools.say(f"{source.modelscope} {source.since}: its configuration, to compare with")
-    bounds = limits(triggers.in_force().hub)
+    if found or not compared or since is None or now is None or not now.is_after(since):
+        return found
     try:
-        first = copies.copy(
-            hub, copies_folder(), source.modelscope, source.since, compared, limits=bounds, say=tools.say
-        )
+        first = _copy(tools, hub, source, source.since, compared)
     except HubError as error:
         error.add_note(
             f"{source.modelscope} {copy.revision} has to be compared with {source.since} (source.since), with which "
@@ -86,13 +114,12 @@ def _before(tools: Tools, hub: Hub, spec: ModelSpec, source: HubSource, copy: Co
     return configuration.read(first.folder, first.files)
 
 
-def _of_release(tools: Tools, spec: ModelSpec) -> dict[str, Fields]:
-    """The configuration in the archive of the newest release; nothing where there is none, or not from a hub."""
-    release = tools.registry.latest(spec.name)
-    if release is None:
+def _of_release(tools: Tools, released: Release | None) -> dict[str, Fields]:
+    """The configuration in the archive of a release; nothing where there is none, or not from a hub."""
+    if released is None:
         return {}
     with tools.scratch() as scratch:
-        return configuration.read(scratch, _compared_files(tools.blobs.path(release.source), scratch))
+        return configuration.read(scratch, _compared_files(tools.blobs.path(released.source), scratch))
 
 
 def _compared_files(archive: Path, into: Path) -> tuple[str, ...]:

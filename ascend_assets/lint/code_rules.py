@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ascend_assets.lint.processes import Run, ToolFailedError, report
 from ascend_assets.records import Finding, LintCount
-from ascend_assets.spec import ModelSpec, PythonSource
+from ascend_assets.spec import HubSource, ModelSpec, PythonSource
 
 NAME = "code_style"
 RULES: tuple[str, ...] = ("E4", "E7", "E9", "F", "B", "PLE", "S102", "S301", "S307", "S506", "S602", "S605")
@@ -76,7 +76,7 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def _entry(folder: Path, spec: ModelSpec) -> set[str]:
-    entry = spec.source.python if isinstance(spec.source, PythonSource) else ""
+    entry = spec.source.python if isinstance(spec.source, PythonSource | HubSource) else None
     return {Path(entry).as_posix()} if entry and (folder / entry).is_file() else set()
 
 

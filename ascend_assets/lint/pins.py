@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from ascend_assets.records import Finding, LintCount
-from ascend_assets.spec import ModelSpec, PythonSource
+from ascend_assets.spec import HubSource, ModelSpec, PythonSource
 
 NAME = "pinned_dependencies"
 MOST_BYTES = 1024 * 1024
@@ -37,12 +37,13 @@ class Pins:
 
 
 def count(folder: Path, spec: ModelSpec) -> LintCount:
-    """Requirements that are not pinned. A Python source without a requirements file counts as one."""
+    """Requirements that are not pinned. A Python entry without a requirements file counts as one."""
     declared = spec.requirements.python
     if declared is None:
-        if isinstance(spec.source, PythonSource):
+        entry = spec.source.python if isinstance(spec.source, PythonSource | HubSource) else None
+        if entry is not None:
             message = "no requirements file: name one in defs.yaml (requirements.python), each line pinned with =="
-            finding = Finding(code="no_requirements", where=spec.source.python, message=message)
+            finding = Finding(code="no_requirements", where=entry, message=message)
             return LintCount(criterion=NAME, judged=True, value=1, findings=(finding,))
         return LintCount(criterion=NAME, judged=True, value=0, note="no code of the model's own is run")
     pins = read(folder, declared)

@@ -64,16 +64,15 @@ def held(root: Path, model: str, revision: str, wanted: Iterable[str]) -> Copy |
     return _read(_place(root, model, revision) / _key(names), model, revision, names)
 
 
-def newest_held(root: Path, model: str, wanted: Iterable[str]) -> Copy | None:
-    """The copy of the greatest version that is there."""
-    names = frozenset(wanted)
+def here(root: Path, model: str, wanted: Iterable[str]) -> tuple[str, ...]:
+    """Versions of which there is a copy, greatest last. None of them is verified yet: `copy` does, or mends it."""
     folder = root / model
+    name = _key(frozenset(wanted))
     try:
-        texts = [path.name for path in folder.iterdir() if path.is_dir()]
+        texts = [path.name for path in folder.iterdir() if (path / name / _MANIFEST).is_file()]
     except FileNotFoundError:
-        return None
-    found = (held(root, model, version.text, names) for version in reversed(formal(texts)))
-    return next((copy for copy in found if copy is not None), None)
+        return ()
+    return tuple(version.text for version in formal(texts))
 
 
 def copy(

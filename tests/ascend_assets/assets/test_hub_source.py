@@ -1,5 +1,6 @@
 """A hub's version becomes a candidate: its files beside the model's own, compared with those of the version before."""
 
+import shutil
 import tarfile
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from ascend_assets.assets import source
 from ascend_assets.assets.source import NotFromHub
 from ascend_assets.hub.configuration import BadConfiguration, IncompatibleConfiguration
 from ascend_assets.hub.settings import copies_folder
+from ascend_assets.lint import pins
 from ascend_assets.records import SourceRecord
 from ascend_assets.stage import Order
 from resources.hub.errors import HubDown, MissingFiles, NotFormal, WrongDigest
@@ -85,6 +87,30 @@ def test_without_a_version_the_newest_that_is_here_is_taken_else_the_first(proje
     assert freeze(project).candidate.endswith("-hub-v1.0.0")
     freeze(project, hub="v1.3.0")
     assert freeze(project).candidate.endswith("-hub-v1.3.0")
+
+
+def test_a_machine_without_copies_does_not_go_back_behind_what_was_released(project: Sandbox) -> None:
+    assert run(project, "v1.3.0").success
+    shutil.rmtree(copies_folder())
+    assert freeze(project).candidate.endswith("-hub-v1.3.0")
+
+
+def test_a_version_that_was_refused_does_not_stand_in_the_way_of_other_changes(project: Sandbox, fake: FakeHub) -> None:
+    freeze(project, hub="v1.3.0")
+    fake.publish(HUB_MODEL, "v1.4.0", hub_files(num_labels=5))
+    with pytest.raises(IncompatibleConfiguration):
+        freeze(project, hub="v1.4.0")
+    record = freeze(project, commit="HEAD")
+    assert record.hub is not None
+    assert record.hub.revision == "v1.3.0"
+    path = project.model / "defs.yaml"
+    path.write_text(
+        path.read_text().replace("onnx: model.onnx}", "onnx: model.onnx, accepts: ['config.json:num_labels']}")
+    )
+    project.commit("looked at it")
+    record = freeze(project, commit="HEAD")
+    assert record.hub is not None
+    assert record.hub.revision == "v1.4.0", "what somebody accepted is taken with the commit that says so"
 
 
 def test_a_commit_of_such_a_model_is_named_for_the_commit(project: Sandbox) -> None:
@@ -190,3 +216,5 @@ def test_a_python_entry_is_given_the_hubs_files(sandbox: Sandbox, fake: FakeHub)
     assert result.success
     made = result.output_for_node("tiny__onnx")
     assert [given.name for given in made.signature.inputs] == ["x"]
+    (finding,) = pins.count(sandbox.model, sandbox.spec).findings
+    assert (finding.code, finding.where) == ("no_requirements", "export.py"), "it is code of the model's own"

@@ -207,14 +207,13 @@ def test_a_file_more_does_not_fetch_the_others_again(fake: FakeHub, hub: Hub, tm
     assert fetched.count("onnx/model.onnx") == 1
 
 
-def test_the_newest_copy_is_the_greatest_version(fake: FakeHub, hub: Hub, tmp_path: Path) -> None:
-    assert copies.newest_held(tmp_path, MODEL, FILES) is None
+def test_it_is_known_which_versions_are_here(fake: FakeHub, hub: Hub, tmp_path: Path) -> None:
+    assert copies.here(tmp_path, MODEL, FILES) == ()
     for revision in ("v1.10.0", "v1.9.0"):
         fake.publish(MODEL, revision, FILES)
         take(hub, tmp_path, revision)
-    found = copies.newest_held(tmp_path, MODEL, FILES)
-    assert found is not None
-    assert found.revision == "v1.10.0"
+    assert copies.here(tmp_path, MODEL, FILES) == ("v1.9.0", "v1.10.0")
+    assert copies.here(tmp_path, MODEL, ["config.json"]) == (), "of other files there is no copy"
 
 
 def test_several_at_once_copy_it_once(fake: FakeHub, tmp_path: Path) -> None:
