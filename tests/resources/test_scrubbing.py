@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.scrubbing import Private, Scrubber
+from resources.scrubbing import Private, Scrubber, without_secrets
 
 HERE = Private(
     hosts=("buildbox7.lab.example", "buildbox7"),
@@ -142,3 +142,25 @@ def test_what_was_scrubbed_stays_as_it_is(text: str) -> None:
 )
 def test_hostile_text_takes_no_longer_than_other_text(unit: str) -> None:
     assert clean(unit * (200_000 // len(unit)))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("fetch https://ada:hunter2@git.example.com/x.git: no", "fetch https://<secret>@git.example.com/x.git: no"),
+        ("Authorization: Bearer abc.def-123", "Authorization: <secret> <secret>"),
+        ("header 'Bearer abc.def-123' refused", "header 'Bearer <secret>' refused"),
+        ("POST https://qyapi.example/send?key=0123-45&x=1", "POST https://qyapi.example/send?key=<secret>&x=1"),
+        ("token=abcdef, retry", "token=<secret>, retry"),
+        ("the value 0123456789ab is wrong", "the value <secret> is wrong"),
+        ("ada@example.org must sign on 10.0.0.7", "ada@example.org must sign on 10.0.0.7"),
+    ],
+)
+def test_for_people_who_may_know_the_rest_only_secrets_go(text: str, left: str) -> None:
+    assert without_secrets(text, {"ASCEND_GIT_TOKEN": "0123456789ab", "EDITOR": "wrong", "A_KEY": "no"}) == left
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("unit", ["://a", "://", "bearer ", "?key=", "token", "a@", " ", "&key="])
+def test_secrets_are_found_in_no_longer_time_in_hostile_text(unit: str) -> None:
+    assert without_secrets(unit * (200_000 // len(unit)), {"A_TOKEN": unit})
