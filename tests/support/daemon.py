@@ -20,6 +20,9 @@ from unittest import mock
 import dagster as dg
 import pytest
 from dagster._core.scheduler.instigation import InstigatorTick
+from dagster._core.storage.asset_check_execution_record import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES as FINISHED,
+)
 from sandbox import Checkout
 
 from resources import supervisor
@@ -73,7 +76,9 @@ class Daemon:
             self._running.interrupt()
         self.kill()
 
-    def wait_for(self, what: str, look: Callable[[], Found | None], seconds: float = PATIENCE) -> Found:
+    def wait_for(
+        self, what: str, look: Callable[[], Found | None], *, seconds: float = PATIENCE, every: float = _LOOK
+    ) -> Found:
         """What `look` gives, as soon as it gives something. Fails with the daemon's records after `seconds`."""
         end = time.monotonic() + seconds
         while not (found := look()):
@@ -81,7 +86,7 @@ class Daemon:
                 pytest.fail(f"the daemon ended before {what}\n{self.story()}", pytrace=False)
             if time.monotonic() > end:
                 pytest.fail(f"not within {seconds:g} s: {what}\n{self.story()}", pytrace=False)
-            time.sleep(_LOOK)
+            time.sleep(every)
         return found
 
     def runs(self, job: str = "", **tags: str) -> list[dg.DagsterRun]:
@@ -109,10 +114,11 @@ class Daemon:
         return [tick for tick in self._ticks(limit) if tick.tick_data.instigator_name == sensor]
 
     def check(self, asset: str, name: str) -> dg.AssetCheckEvaluation | None:
-        """The latest answer of a check, None where there is none yet or it is just being evaluated."""
+        """The latest answer of a check; those that runs in the queue will give do not count."""
         key = dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name)
-        record = self.instance.get_latest_asset_check_evaluation_record(key)
-        event = record.event.dagster_event if record and record.event else None
+        storage = self.instance.event_log_storage
+        records = storage.get_asset_check_execution_history(key, limit=1, status=FINISHED)
+        event = records[0].event.dagster_event if records and records[0].event else None
         found = event.event_specific_data if event else None
         return found if isinstance(found, dg.AssetCheckEvaluation) else None
 
