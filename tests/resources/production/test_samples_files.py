@@ -1,5 +1,8 @@
 """Samples and feedback are written whole, under a name of their content, and hostile files are read within bounds."""
 
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from production_samples import feedback, samples
 from pyarrow import parquet
 
 from resources.production import reading
+from resources.production.files import look
 from resources.production.reading import BadFile, InputColumn, Layout, opened, pieces
 from resources.production.samples import write_feedback, write_samples
 
@@ -100,3 +104,28 @@ def test_a_file_is_closed_however_it_ends(tmp_path: Path) -> None:
         with pytest.raises(BadFile):
             rows(tmp_path / "gone.parquet")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+WRITER = """
+import sys
+sys.path[:0] = {path!r}
+from pathlib import Path
+from production_samples import samples
+from resources.production.samples import write_samples
+for n in range(100_000):
+    write_samples(Path({folder!r}), samples(2000, first=2000 * n))
+    print(n, flush=True)
+"""
+
+
+def test_a_writer_that_is_killed_leaves_whole_files_and_nothing_else(tmp_path: Path) -> None:
+    code = WRITER.format(path=sys.path, folder=str(tmp_path))
+    for _ in range(2):
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"0\n"
+            time.sleep(0.1)
+            process.kill()
+    found = look(tmp_path / "samples", ".parquet").files
+    assert found
+    assert {rows(tmp_path / "samples" / file.name) for file in found} == {2000}
