@@ -1,0 +1,341 @@
+"""An installation with 100 models and 10,000 past candidates, made in a minute: what `ticks.py` measures sensors on.
+
+Here belongs building it. One candidate of one model is built for real; its rows in Dagster's databases, its release and
+its ledger are then copied under the names of the other models and of earlier runs. Not here: measuring.
+"""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import onnx
+import sqlalchemy as db
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, AssetKeyTable, SqlEventLogStorageTable
+from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
+from onnx import TensorProto, helper, numpy_helper
+
+from ascend_assets import definitions, history, models
+from ascend_assets.spec import ModelSpec
+from ascend_assets.triggers import Triggers
+from resources.configurable import Project, Warehouse
+from resources.home import Home
+from resources.registry.admissions import Admission
+from resources.registry.ledger import Entry, entry_key
+from resources.registry.releases import Registry, Release
+from resources.store.blobs import Blobs
+from resources.store.folder import FolderStore
+from resources.store.objects import blob_key
+
+FIRST = "m_000"
+_GIT = shutil.which("git") or "git"
+_STAMP = re.compile(r'("timestamp": )\d+\.\d+')
+_DAY = 24 * 3600.0
+_SPAN = 90 * _DAY
+_BATCH = 5000
+
+_DEFS = """\
+type: ascend_assets.component.AscendModel
+attributes:
+  name: {name}
+  task: classification
+  source: {source}
+  inputs:
+    - {{name: x, shape: [batch, 8]}}
+  targets:
+    - {{soc_version: Ascend310P3, batch: 4}}
+  evaluation: {{metric: top1, data: evaluation.npz}}
+  production: {{environment: dev}}
+{more}  owners: [team:vision]
+"""
+_HUB = "{{modelscope: somebody/{name}, since: v1.0.0, files: [model.onnx, config.json], onnx: model.onnx}}"
+_RETRAINING = "  retraining: {started_by: [accuracy, drift, data], minimum_labelled: 500}\n"
+
+
+@dataclass(frozen=True)
+class World:
+    """What was made. `origin`: the repository that the project's `origin` is, with a working copy to commit in."""
+
+    project: Path
+    origin: Path
+    instance: dg.DagsterInstance
+    definitions: dg.Definitions
+    specs: Mapping[str, ModelSpec]
+
+    def push(self, message: str) -> None:
+        """A commit that changes every model."""
+        work = self.origin.parent / "work"
+        for name in self.specs:
+            (work / "ascend_assets" / "defs" / name / "note.txt").write_text(message)
+        git(work, "add", "-A")
+        git(work, "commit", "-qm", message)
+        git(work, "push", "-q", "origin", "main")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git there. Raises `CalledProcessError`."""
+    own = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
+    return subprocess.run([_GIT, *own, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def build(places: Home, root: Path, count: int, candidates: int, address: str) -> World:
+    """The installation below `root`. `address`: of the server that answers for hub, forge and channel."""
+    project, origin = _project(root, count)
+    specs, bad = models.load_all(project / "ascend_assets" / "defs")
+    if bad:
+        raise ValueError("; ".join(map(str, bad.values())))
+    store = Warehouse(location=places.store)
+    resources = {**definitions.default_resources(store), "project": Project(folder=str(project))}
+    defs = definitions.build_defs(specs=specs, resources=resources, settings=settings(address))
+    instance = dg.DagsterInstance.get()
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    done = defs.resolve_job_def(f"{FIRST}_candidate").execute_in_process(instance=instance, run_config=quiet)
+    if not done.success:
+        raise ValueError("the candidate that all others are copies of did not pass")
+    world = World(project, origin, instance, defs, specs)
+    _releases(FolderStore(Path(places.store)), list(specs)[1:])
+    _production(places.production, list(specs))
+    _past(instance, done.run_id, list(specs), candidates)
+    return world
+
+
+def settings(address: str) -> Triggers:
+    """Everything that `triggers.yaml` can switch on."""
+    status = {"forge": "github", "project": "acme/models", "api": address, "token_env": "ASCEND_BENCHMARK_TOKEN"}
+    return Triggers.model_validate(
+        {
+            "repositories": [{"name": "origin", "branches": ["*"], "tags": ["v*"], "status": status}],
+            "hub": {"endpoint": address},
+            "notices": {
+                "channels": [{"name": "hook", "url_env": "ASCEND_BENCHMARK_CHANNEL"}],
+                "dagster_url": "https://dagster.example",
+            },
+        }
+    )
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """A hub that has nothing newer, a forge and a channel that take everything, on loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is logged."""
+
+        def do_GET(self) -> None:
+            tags = [{"Revision": "v1.0.0", "CreatedAt": 1_700_000_000}]
+            data = {"RevisionMap": {"Tags": tags, "Branches": []}, "Visibility": 5}
+            self._answer({"Code": 200, "Success": True, "Data": data})
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self._answer({})
+
+        def _answer(self, body: object) -> None:
+            raw = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.daemon_threads = True
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{made.server_port}"
+    finally:
+        made.shutdown()
+        made.server_close()
+
+
+def _project(root: Path, count: int) -> tuple[Path, Path]:
+    """A project of so many models in git: a third from a hub, a third trained again by itself."""
+    work, origin, project = root / "work", root / "origin.git", root / "project"
+    work.mkdir(parents=True)
+    model, evaluation = _tiny(), np.random.default_rng(7).normal(size=(64, 8)).astype(np.float32)
+    for number in range(count):
+        name = f"m_{number:03}"
+        folder = work / "ascend_assets" / "defs" / name
+        folder.mkdir(parents=True)
+        kind = number % 3
+        source = {0: "{onnx: model.onnx}", 1: _HUB.format(name=name), 2: "{python: train.py}"}[kind]
+        more = _RETRAINING if kind == 2 else ""  # noqa: PLR2004 - the third third
+        (folder / "defs.yaml").write_text(_DEFS.format(name=name, source=source, more=more))
+        (folder / "train.py").write_text("# trains\n")
+        onnx.save(model, str(folder / "model.onnx"))
+        np.savez(folder / "evaluation.npz", x=evaluation, labels=_labels(evaluation))
+    (work / "requirements.lock").write_text("numpy==2.0 --hash=sha256:0\n")
+    git(root, "init", "-q", "-b", "main", str(work))
+    git(work, "add", "-A")
+    git(work, "commit", "-qm", "models")
+    git(root, "clone", "-q", "--bare", str(work), str(origin))
+    git(work, "remote", "add", "origin", str(origin))
+    git(root, "clone", "-q", str(origin), str(project))
+    return project, origin
+
+
+def _weights() -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(8, 16)).astype(np.float32), rng.normal(size=(16, 4)).astype(np.float32)
+
+
+def _labels(x: Any) -> Any:  # noqa: ANN401 - an array
+    first, second = _weights()
+    return (np.maximum(x @ first, 0) @ second).argmax(axis=1)
+
+
+def _tiny() -> onnx.ModelProto:
+    first, second = _weights()
+    nodes = [
+        helper.make_node("MatMul", ["x", "first"], ["hidden"], name="hidden"),
+        helper.make_node("Relu", ["hidden"], ["active"], name="active"),
+        helper.make_node("MatMul", ["active", "second"], ["logits"], name="logits"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 8])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 4])],
+        [numpy_helper.from_array(first, "first"), numpy_helper.from_array(second, "second")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def _releases(store: FolderStore, names: Sequence[str]) -> None:
+    """The first model's release and its entry in dev, for every other model."""
+    registry = Registry(store)
+    release = registry.releases(FIRST)[-1]
+    entry = Entry.model_validate_json(store.get(entry_key("dev", FIRST, 1)))
+    admission = Admission.model_validate_json(Blobs(store).read(entry.admission or ""))
+    for name in names:
+        own = Release.model_validate({**dict(release), "model": name})
+        registry.publish(own)
+        about = {"model": name, "release_digest": own.digest}
+        admitted = Admission.model_validate({**dict(admission), **about})
+        made = Entry.model_validate({**dict(entry), **about, "admission": admitted.digest})
+        for key, data in ((blob_key(admitted.digest), admitted.encoded()), (entry_key("dev", name, 1), made.encoded())):
+            path = store.root / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+def _production(folder: Path, names: Sequence[str]) -> None:
+    """A day of samples of every model, a file for each quarter of an hour: a tick reads names, not files."""
+    for name in names:
+        for part in ("samples", "feedback"):
+            place = folder / name / "dev" / part
+            place.mkdir(parents=True)
+            for number in range(96):
+                (place / f"{number:04}.parquet").write_bytes(b"PAR1")
+
+
+def _past(instance: dg.DagsterInstance, run_id: str, names: Sequence[str], candidates: int) -> None:
+    """Runs, their tags, and the assets' events of so many candidates, spread over three months up to an hour ago."""
+    chance = random.Random(1)  # noqa: S311 - the same world each time
+    now = time.time()
+    at = sorted(now - 2 * 3600 - chance.random() * _SPAN for _ in range(candidates))
+    copies = [(uuid.uuid4().hex, names[number % len(names)], moment) for number, moment in enumerate(at)]
+    _copy_runs(instance, run_id, copies)
+    _copy_events(instance, run_id, copies, names)
+
+
+Copy = tuple[str, str, float]
+"""Run id, model, unix seconds."""
+
+
+def _copy_runs(instance: dg.DagsterInstance, run_id: str, copies: Sequence[Copy]) -> None:
+    storage: Any = instance.run_storage
+    template = instance.get_run_by_id(run_id)
+    if template is None:
+        raise ValueError(f"{run_id}: the run that all others are copies of has gone")
+    with storage.connect() as connection:
+        (row,) = connection.execute(db.select(RunsTable).where(RunsTable.c.run_id == run_id)).mappings().all()
+        rows, tags = [], []
+        for number, (copy, name, moment) in enumerate(copies):
+            status = "FAILURE" if number % 5 == 0 else "SUCCESS"
+            sha = f"{number:08x}" * 5
+            own = {
+                history.MODEL_TAG: name,
+                history.COMMIT_TAG: sha,
+                history.REF_TAG: "main",
+                history.TRIGGER_TAG: "commits_origin",
+                history.WHY_TAG: "commit",
+                "dagster/run_key": f"ci:{name}:{sha}:1",
+            }
+            made = template.with_tags({**template.tags, **own})._replace(
+                run_id=copy, job_name=f"{name}_candidate", status=dg.DagsterRunStatus(status)
+            )
+            when = datetime.fromtimestamp(moment, UTC).replace(tzinfo=None)
+            body = dg.serialize_value(made)
+            rows.append(
+                {
+                    **{k: v for k, v in row.items() if k != "id"},
+                    "run_id": copy,
+                    "pipeline_name": made.job_name,
+                    "status": status,
+                    "run_body": body,
+                    "create_timestamp": when,
+                    "update_timestamp": when,
+                    "start_time": moment,
+                    "end_time": moment + 60,
+                }
+            )
+            tags += [{"run_id": copy, "key": key, "value": value} for key, value in made.tags.items()]
+        for table, found in ((RunsTable, rows), (RunTagsTable, tags)):
+            for begin in range(0, len(found), _BATCH):
+                connection.execute(table.insert(), found[begin : begin + _BATCH])
+
+
+def _copy_events(instance: dg.DagsterInstance, run_id: str, copies: Sequence[Copy], names: Sequence[str]) -> None:
+    """Materialisations of all candidates; what its checks said of each; and each asset's newest."""
+    storage: Any = instance.event_log_storage
+    with storage.index_connection() as connection:
+        events = SqlEventLogStorageTable
+        wanted = db.select(events).where(
+            events.c.run_id == run_id, events.c.dagster_event_type == "ASSET_MATERIALIZATION"
+        )
+        made = [dict(row) for row in connection.execute(wanted).mappings()]
+        checks = AssetCheckExecutionsTable
+        judged = [dict(r) for r in connection.execute(db.select(checks).where(checks.c.run_id == run_id)).mappings()]
+        keys = [dict(row) for row in connection.execute(db.select(AssetKeyTable)).mappings()]
+        for template, table in ((made, events), (judged[:6], checks)):
+            batch: list[dict[str, Any]] = []
+            for copy in copies:
+                batch += [_copied(row, run_id, copy) for row in template]
+                if len(batch) >= _BATCH:
+                    connection.execute(table.insert(), batch)
+                    batch = []
+            if batch:
+                connection.execute(table.insert(), batch)
+        for name, row in ((n, r) for n in names if n != FIRST for r in keys if FIRST in r["asset_key"]):
+            last = max((c for c in copies if c[1] == name), key=lambda c: c[2], default=copies[-1])
+            connection.execute(AssetKeyTable.insert(), [_copied(row, run_id, (last[0], name, last[2]))])
+
+
+def _copied(row: Mapping[str, Any], run_id: str, copy: Copy) -> dict[str, Any]:
+    """A row as another run of another model would have left it."""
+    own, name, moment = copy
+
+    def rewritten(value: Any) -> Any:  # noqa: ANN401 - of a column
+        if isinstance(value, str):
+            text = value.replace(run_id, own).replace(FIRST, name)
+            return _STAMP.sub(rf"\g<1>{moment!r}", text)
+        return datetime.fromtimestamp(moment, UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+    return {column: rewritten(value) for column, value in row.items() if column != "id"}
