@@ -68,7 +68,9 @@ def build(settings: Triggers) -> dg.SensorDefinition:
 def _standing(context: dg.SensorEvaluationContext, box: Outbox, now: float) -> Outbox:
     """With what follows from how things stand now."""
     if context.repository_def is None:
-        raise dg.DagsterInvariantViolationError("this sensor asks the code location which sensors there are")
+        raise dg.DagsterInvariantViolationError("this sensor asks the code location what there is")
+    checks = {("/".join(k.asset_key.path), k.name) for k in context.repository_def.asset_graph.asset_check_keys}
+    box = outbox.without(box, states.gone(box.standing, checks))
     intervals = {
         sensor.name: float(sensor.minimum_interval_seconds or DEFAULT_SECONDS)
         for sensor in context.repository_def.sensor_defs

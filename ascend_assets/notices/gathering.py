@@ -4,6 +4,7 @@ Here belong the cursor and reading. Not here: what an event is told as (`evaluat
 what is not an event (`states.py`).
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +18,11 @@ from ascend_assets.notices import evaluations, moves, runs
 from resources.notify.notice import Notice
 
 AT_MOST = 300
-"""Events of one kind that one look reads."""
+"""Events of one kind that are read in one step."""
 RUNS_AT_MOST = 20
-"""Failed runs that one look reads: each has a log of its own."""
+"""Failed runs that are read in one step: each has a log of its own."""
+SECONDS = 1.0
+"""A look begins no further step after so long; what is left waits for the next one."""
 LOOK_BACK = 3600.0
 """The first look goes back so many seconds: what is older is history and not news."""
 
@@ -49,7 +52,6 @@ class Gathered:
 
     notices: list[Notice] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
-    more: bool = False
 
 
 Read = Callable[[dg.EventLogRecord], Sequence[Notice]]
@@ -66,15 +68,18 @@ def gather(instance: dg.DagsterInstance, cursor: Cursor, dossiers: Path, now: fl
     """The notices of what has come since, and the cursor after it. `dossiers`: where candidates' pages are."""
     found = Gathered()
     after = dict(cursor.after)
+    end = time.monotonic() + SECONDS
     for stream in _streams(instance, dossiers):
         name = stream.event.value.lower()
-        records = _records(instance, stream, after.get(name), now)
-        for record in records:
-            found.notices.extend(_told(stream, record, found))
-            after[name] = record.storage_id
+        while True:
+            records = _records(instance, stream, after.get(name), now)
+            for record in records:
+                found.notices.extend(_told(stream, record, found))
+                after[name] = record.storage_id
+            if len(records) < stream.limit or time.monotonic() > end:
+                break
         if name not in after:
             after[name] = _newest(instance, stream.event)
-        found.more = found.more or len(records) == stream.limit
     found.notices.sort(key=lambda notice: notice.at)
     return found, cursor.model_copy(update={"after": after})
 

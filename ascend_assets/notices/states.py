@@ -20,6 +20,8 @@ from resources.notify.notice import Notice, notice
 
 IN_CURSORS = frozenset({"source_down", "breaker", "downloads"})
 """Kinds that sensors' cursors tell of."""
+OF_CHECKS = frozenset({"check_failed", "signatures", "drift", "error_rate", "slow_load"})
+"""Kinds that last as long as a check does not pass."""
 IN_A_ROW = 3
 """Ticks or downloads that must have failed in a row before anybody is told."""
 _MAX_CURSOR = 4 * 1024 * 1024
@@ -49,6 +51,15 @@ def of_stopped(stopped: Iterable[Stopped], standing: Mapping[str, Notice], now: 
         _begun("sensor_stopped", one.name, now, facts={"sensor": one.name, "why": said(one.why)}) for one in stopped
     ]
     return (*wrong, *ended(standing, {"sensor_stopped"}, {each.key for each in wrong}, now))
+
+
+def gone(standing: Mapping[str, Notice], checks: Collection[tuple[str, str]]) -> frozenset[str]:
+    """Troubles of checks that are there no more, as after a model was removed. `checks`: asset and name of each."""
+    return frozenset(
+        key
+        for key, known in standing.items()
+        if known.kind in OF_CHECKS and (known.facts.get("asset", ""), known.facts.get("check", "")) not in checks
+    )
 
 
 def ended(

@@ -7,7 +7,7 @@ A trouble that lasts is kept as long as it lasts, in `standing`, and each channe
 what a channel is to be told follows from the difference, and nothing depends on a single event having been seen.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,8 +21,8 @@ MAX_WAITING = 2000
 """Notices that wait. Beyond, the oldest of the least severe are dropped, and the channel says how many."""
 MAX_TOLD = 500
 """Notices that every channel has dealt with and that are kept to be looked at."""
-MAX_STANDING = 2000
-"""Troubles that last."""
+MAX_STANDING = 5000
+"""Troubles that last. What begins beyond is told as something that happened, and its end is not."""
 MAX_BYTES = 64 * 1024 * 1024
 FILE = "outbox.json"
 
@@ -90,11 +90,14 @@ def add(box: Outbox, notices: Iterable[Notice], now: float) -> Outbox:
         before = standing.get(notice.key)
         if notice.id in known or (notice.state == "over" and before is None):
             continue
+        added = notice
         if notice.state == "begun":
             if before is not None and before.version == notice.version:
                 continue
-            standing[notice.key] = notice.model_copy(update={"kept": now})
-        added = notice
+            if before is None and len(standing) >= MAX_STANDING:
+                added = notice.model_copy(update={"state": "happened"})
+            else:
+                standing[notice.key] = notice.model_copy(update={"kept": now})
         if notice.state == "over" and before is not None:
             del standing[notice.key]
             facts = {**before.facts, **notice.facts}
@@ -102,9 +105,19 @@ def add(box: Outbox, notices: Iterable[Notice], now: float) -> Outbox:
             added = notice.model_copy(update={**same, "began": before.at, "facts": facts})
         kept.append(added.model_copy(update={"kept": now}))
         known.add(notice.id)
-    while len(standing) > MAX_STANDING:
-        del standing[min(standing, key=lambda key: standing[key].kept)]
     return box.model_copy(update={"notices": tuple(kept), "standing": standing})
+
+
+def without(box: Outbox, keys: Collection[str]) -> Outbox:
+    """Without these troubles, of which nobody will ever hear again: neither that they go on, nor that they are over."""
+    if not keys:
+        return box
+    lines = {
+        name: line.model_copy(update={"ongoing": {k: told for k, told in line.ongoing.items() if k not in keys}})
+        for name, line in box.lines.items()
+    }
+    standing = {key: notice for key, notice in box.standing.items() if key not in keys}
+    return box.model_copy(update={"standing": standing, "lines": lines})
 
 
 def for_channels(box: Outbox, names: Iterable[str]) -> Outbox:

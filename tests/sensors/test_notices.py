@@ -44,14 +44,24 @@ def settings(*names: str, group_seconds: int = 0) -> Triggers:
     return Triggers(notices=Notices(channels=made, group_seconds=group_seconds))
 
 
+def tiny() -> dg.Definitions:
+    """A code location with one asset and one check."""
+
+    @dg.asset_check(asset=["tiny", "om"], name="current")
+    def current() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    return dg.Definitions(assets=[dg.AssetSpec(["tiny", "om"])], asset_checks=[current])
+
+
 class Ticking:
     """The sensor with its cursor."""
 
-    def __init__(self, instance: dg.DagsterInstance, *names: str) -> None:
+    def __init__(self, instance: dg.DagsterInstance, *names: str, there: dg.Definitions | None = None) -> None:
         self.instance = instance
         self.cursor: str | None = None
         self.sensor = module.build(settings(*names))
-        self.repository = dg.Definitions(sensors=[self.sensor]).get_repository_def()
+        self.repository = (there or tiny()).get_repository_def()
 
     def tick(self, *, keeps: bool = True) -> str:
         """The reason that the tick gives. Without `keeps` the daemon dies before it has kept the cursor."""
@@ -186,6 +196,20 @@ def test_an_outbox_that_cannot_be_written_moves_no_cursor(
     assert hook.got == []
 
 
+@pytest.mark.usefixtures("state")
+def test_a_trouble_of_a_check_that_is_gone_is_forgotten(
+    instance: dg.DagsterInstance, hook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticking = Ticking(instance, "team")
+    evaluated(instance)
+    ticking.tick()
+    ticking.repository = dg.Definitions().get_repository_def()
+    later = time.time() + 1000 * 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert ticking.tick() == NOTHING
+    assert len(hook.got) == 1
+
+
 def test_two_ticks_at_once_send_once(instance: dg.DagsterInstance, state: Path) -> None:
     ticking = Ticking(instance, "team")
     with outbox.alone(state):
@@ -205,7 +229,7 @@ def test_a_lost_or_foreign_cursor_tells_nothing_twice(instance: dg.DagsterInstan
 
 
 def test_a_refused_candidate_is_told_with_the_page_that_shows_why(sandbox: Sandbox, state: Path, hook: Webhook) -> None:
-    ticking = Ticking(sandbox.instance, "team")
+    ticking = Ticking(sandbox.instance, "team", there=sandbox.definitions())
     ticking.tick()
     write_tiny(sandbox.model, scale=1e6)
     sandbox.commit()
@@ -220,7 +244,7 @@ def test_a_refused_candidate_is_told_with_the_page_that_shows_why(sandbox: Sandb
 
 
 def test_signatures_are_asked_for_until_they_are_there(desk: Desk, state: Path, hook: Webhook) -> None:
-    ticking = Ticking(desk.instance, "team")
+    ticking = Ticking(desk.instance, "team", there=desk.sandbox.definitions())
     ticking.tick()
     desk.release()
     _deployed(desk)

@@ -213,9 +213,14 @@ def test_a_retraining_is_told_from_begin_to_end(look: Look) -> None:
 
 def test_a_look_is_bounded_and_the_next_goes_on(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "AT_MOST", 2)
+    monkeypatch.setattr(gathering, "SECONDS", -1.0)
     for n in range(5):
         evaluated(look.instance, f"tiny/a{n}", "c", passed=False)
     assert [len(look.again()) for _ in range(4)] == [2, 2, 1, 0]
+    monkeypatch.setattr(gathering, "SECONDS", 60.0)
+    for n in range(5):
+        evaluated(look.instance, f"tiny/a{n}", "c", passed=False)
+    assert len(look.again()) == 5, "as many steps as time allows"
 
 
 def test_the_first_look_goes_back_an_hour_and_no_further(instance: dg.DagsterInstance) -> None:

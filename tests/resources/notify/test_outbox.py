@@ -67,6 +67,16 @@ def test_a_trouble_of_another_version_is_told_anew() -> None:
     assert box.standing["drift tiny"].version == "none waits"
 
 
+def test_beyond_so_many_troubles_each_is_told_as_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of those that are known is forgotten for it: its end would be told while it goes on."""
+    monkeypatch.setattr(outbox, "MAX_STANDING", 1)
+    other = made("2", kind="drift", state="begun", subject="other")
+    box = outbox.add(Outbox(), [begun("1"), other, begun("3", "anew")], 1.0)
+    assert [n.state for n in box.notices] == ["begun", "happened", "begun"]
+    assert box.standing["drift tiny"].version == "anew"
+    assert len(box.standing) == 1
+
+
 def test_a_new_channel_is_not_told_of_old_times() -> None:
     box = outbox.add(Outbox(), [made()], 1.0)
     box = outbox.for_channels(box, ["new"])
