@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT, _GAP = 250.0, 132.0, 20.0
 _TOP, _BOTTOM = 34.0, 22.0
 _COLUMNS = 2
+_LEFT = 6.0
 _BARS = 16
 _LETTERS = 30
 _INNER = (0.01, 0.99)
@@ -37,13 +38,13 @@ def distributions(worst: Sequence[Compared]) -> str:
         empty = label(width / 2, 14, "No feature has been compared.", "strong", "middle")
         return drawing(width, 24, empty, about="No feature has been compared")
     parts = [
-        rect(0, 4, 10, 10, class_="skyline"),
-        label(16, 13, "evaluation data"),
+        rect(_LEFT, 4, 10, 10, class_="skyline"),
+        label(_LEFT + 16, 13, "evaluation data"),
         rect(120, 4, 10, 10, class_="cube"),
         label(136, 13, "production"),
     ]
     for place, one in enumerate(worst):
-        x, y = place % _COLUMNS * (_WIDTH + _GAP), 24 + place // _COLUMNS * (_HEIGHT + _GAP)
+        x, y = _LEFT + place % _COLUMNS * (_WIDTH + _GAP), 24 + place // _COLUMNS * (_HEIGHT + _GAP)
         parts += _panel(one, x, y)
     about = f"Distributions of {', '.join(name(one.name) for one in worst)}: evaluation data and production"
     return drawing(width, height, *parts, about=about)

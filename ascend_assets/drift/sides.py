@@ -3,7 +3,9 @@
 Here belongs filling the summaries. Not here: reading Parquet (`samples.py`), or judging (`judge.py`).
 """
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _ROWS = 4096
 """Rows of the evaluation data at a time: statistics of large inputs take memory of their own."""
+
+_MOST_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class _Filling:
 
 def of_reference(wanted: Sequence[Features], data: EvaluationData) -> tuple[Compared, ...]:
     """Each feature of the evaluation data; production's side is empty."""
-    return tuple(_feature(name, values, integer=integer) for name, values, integer in _columns(wanted, data))
+    with _threads() as threads:
+        return tuple(threads.map(lambda one: _feature(one[0], one[1], integer=one[2]), _columns(wanted, data)))
 
 
 def of_answers(kind: Kind, answers: "NDArray[Any]", labels: "NDArray[Any]") -> Answered:
@@ -74,14 +79,19 @@ def filled(
 ) -> Sides:
     """Both sides, production's from its chunks. `since`: the newest sample of the look before that counted."""
     filling = _Filling(list(known), answered)
-    for chunk in found:
-        columns = (column for block in chunk.columns for column in block)
-        for place, values in enumerate(columns):
-            filling.compared[place] = _with(filling.compared[place], values)
-        if filling.answered is not None:
-            filling.answered = _with_answers(filling.answered, chunk, kind)
-        _count(filling, chunk, since)
+    with _threads() as threads:
+        for chunk in found:
+            columns = [column for block in chunk.columns for column in block]
+            filling.compared = list(threads.map(_with, filling.compared, columns))
+            if filling.answered is not None:
+                filling.answered = _with_answers(filling.answered, chunk, kind)
+            _count(filling, chunk, since)
     return Sides(tuple(filling.compared), filling.answered, filling.rows, filling.fresh, filling.newest)
+
+
+def _threads() -> ThreadPoolExecutor:
+    """Features are summarised side by side: numpy sorts and searches outside Python's lock."""
+    return ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
 
 
 def _count(filling: _Filling, chunk: Chunk, since: datetime | None) -> None:
