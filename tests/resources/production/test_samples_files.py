@@ -110,10 +110,14 @@ WRITER = """
 import sys
 sys.path[:0] = {path!r}
 from pathlib import Path
-from production_samples import samples
+import numpy as np
 from resources.production.samples import write_samples
+at = np.array(["2026-11-21T10:00:00"] * 2000, dtype="datetime64[us]")
+x = np.zeros((2000, 8), dtype=np.float32)
 for n in range(100_000):
-    write_samples(Path({folder!r}), samples(2000, first=2000 * n))
+    ids = [f"r{{n}}-{{row}}" for row in range(2000)]
+    columns = dict(request_id=ids, at=at, version=["1.0.0"] * 2000, in_x=x, prediction=np.zeros(2000, dtype=np.int64))
+    write_samples(Path({folder!r}), columns)
     print(n, flush=True)
 """
 
