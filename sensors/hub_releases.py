@@ -26,7 +26,7 @@ from resources.hub.errors import TROUBLES, HubDown, HubError, HubTrouble
 
 NAME = "hub_releases"
 SECONDS = 1.2
-"""A tick asks about no more models after so long."""
+"""A tick begins nothing more after so long, but that it always asks about one model."""
 QUESTION_SECONDS = 5.0
 """How long the hub may take over one question."""
 RUN_KEY_TAG = "dagster/run_key"
@@ -52,6 +52,8 @@ class _Tick:
     hub: Hub
     sources: Mapping[str, HubSource]
     clock: Callable[[], float]
+    begin: float
+    """Of `time.monotonic()`."""
     runs: list[dg.RunRequest] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -77,10 +79,10 @@ class _Tick:
                 self.memory = self.memory.model_copy(update={"trying": watching.key(model, asked)})
 
     def _look(self, most: int) -> None:
-        begin, answered, trouble = time.monotonic(), False, ""
+        answered, trouble = False, ""
         order = _from(self.memory.following, sorted(self.sources))
         for place, model in enumerate(order):
-            if place >= most or (place and time.monotonic() - begin > SECONDS):
+            if place >= most or (place and time.monotonic() - self.begin > SECONDS):
                 self.memory = self.memory.model_copy(update={"following": model})
                 break
             try:
@@ -146,10 +148,11 @@ def build(jobs: Sequence[Job], specs: Sequence[ModelSpec], hub: triggers.Hub) ->
         """One tick: see how the runs ended that were asked for, ask the hub as the breaker allows, and say what is."""
         if not sources:
             return dg.SensorResult(skip_reason="no model comes from a model hub")
+        begin = time.monotonic()
         memory = watching.read(context.cursor).kept({name: source.modelscope for name, source in sources.items()})
-        memory = _ended(context.instance, memory, time.time())
+        memory = _ended(context.instance, memory, time.time(), begin)
         try:
-            tick = _Tick(memory, settings.connected(hub, QUESTION_SECONDS), sources, time.time)
+            tick = _Tick(memory, settings.connected(hub, QUESTION_SECONDS), sources, time.time, begin)
         except HubError as error:
             wrong = f"the hub's address cannot be used ({error}): correct hub.endpoint or MODELSCOPE_ENDPOINT"
             return dg.SensorResult(skip_reason=wrong, cursor=memory.silent(wrong, time.time()).model_dump_json())
@@ -172,9 +175,11 @@ def _request(model: str, asked: Asked) -> dg.RunRequest:
     )
 
 
-def _ended(instance: dg.DagsterInstance, memory: Memory, now: float) -> Memory:
-    """What has become of the runs that were asked for."""
+def _ended(instance: dg.DagsterInstance, memory: Memory, now: float, begin: float) -> Memory:
+    """What has become of the runs that were asked for, as far as time allows: what has ended is not looked at again."""
     for model, seen in sorted(memory.models.items()):
+        if time.monotonic() - begin > SECONDS / 2:
+            break
         if seen.asked is None or seen.asked.again_at is not None:
             continue
         wanted = dg.RunsFilter(tags={RUN_KEY_TAG: watching.key(model, seen.asked)})

@@ -231,6 +231,7 @@ def _adapter() -> Any:  # noqa: ANN401 - a class of `requests`, which is not imp
     from requests.adapters import HTTPAdapter
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+    from urllib3.poolmanager import ProxyManager
 
     class _Plain(HTTPConnection):
         def getresponse(self) -> Any:  # noqa: ANN401 - as declared above it
@@ -248,10 +249,18 @@ def _adapter() -> Any:  # noqa: ANN401 - a class of `requests`, which is not imp
     class _SecurePool(HTTPSConnectionPool):
         ConnectionCls = _Secure
 
+    watched = {"http": _PlainPool, "https": _SecurePool}
+
     class _Adapter(HTTPAdapter):
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
             super().init_poolmanager(*args, **kwargs)
-            self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+            self.poolmanager.pool_classes_by_scheme = watched
+
+        def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
+            manager = super().proxy_manager_for(*args, **kwargs)
+            if type(manager) is ProxyManager:  # one for SOCKS has connections of its own
+                manager.pool_classes_by_scheme = watched
+            return manager
 
     return _Adapter(max_retries=0)
 

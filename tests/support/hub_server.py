@@ -2,15 +2,21 @@
 
 import hashlib
 import json
+import ssl
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlsplit
+
+DAY = timedelta(days=1)
 
 Place = Literal["file", "files", "model", "revisions", "storage"]
 Fault = Literal[
@@ -60,6 +66,10 @@ class FakeHub:
     """What the hub has, and how it misbehaves: place -> fault, at most `times` times (-1: always)."""
 
     port: int = 0
+    tls: tuple[str, str] | None = None
+    """Files of a certificate for localhost and its key, for a hub that speaks https."""
+    storage: str = ""
+    """Where large files are; empty for this server by another name."""
     tags: dict[str, dict[str, Tagged]] = field(default_factory=dict)
     visibility: dict[str, int] = field(default_factory=dict)
     faults: dict[Place, list[Any]] = field(default_factory=dict)
@@ -70,7 +80,7 @@ class FakeHub:
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
 
     def publish(
         self, model: str, tag: str, files: dict[str, bytes], at: int | None = 1_700_000_000, **extra: Any
@@ -101,8 +111,12 @@ def serving(hub: FakeHub | None = None) -> Iterator[FakeHub]:
     hub = hub or FakeHub()
     handler = type("_Handler", (_Speaks,), {"spoken_for": hub})
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    if hub.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*hub.tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     hub.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -112,6 +126,12 @@ def serving(hub: FakeHub | None = None) -> Iterator[FakeHub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):  # a client that has hung up is what some tests are about
+            super().handle_error(request, client_address)
 
 
 class _Speaks(BaseHTTPRequestHandler):
@@ -208,7 +228,8 @@ class _Speaks(BaseHTTPRequestHandler):
         if fault == "to_storage":
             # Another host than the one that was asked: nobody there may see the token.
             digest = hashlib.sha256(data).hexdigest()
-            self._redirect(f"http://localhost:{self.spoken_for.port}/storage?digest={digest}&signature=s3cr3t")
+            base = self.spoken_for.storage or f"http://localhost:{self.spoken_for.port}"
+            self._redirect(f"{base}/storage?digest={digest}&signature=s3cr3t")
             return
         if fault == "altered":
             data = bytes([data[0] ^ 1]) + data[1:]
@@ -244,6 +265,28 @@ class _Speaks(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def certificate(folder: Path) -> tuple[str, str]:
+    """A certificate for localhost, signed by itself, and its key, as files."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "hub.crt", folder / "hub.key"
+    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    files[1].write_bytes(key.private_bytes(*plain))
+    return str(files[0]), str(files[1])
 
 
 def _place(path: str) -> tuple[Place, str]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hub_server import FakeHub, Fault, Place, serving
+from hub_server import FakeHub, Fault, Place, certificate, serving
 from modelscope_hub import HubApi
 from modelscope_hub.config import HubConfig
 
@@ -110,6 +110,40 @@ def test_the_token_goes_to_the_hub_and_not_where_it_redirects_to(fake: FakeHub, 
     assert first.headers["Cookie"] == f"m_session_id={TOKEN}"
     assert second.place == "storage"
     assert not {"Authorization", "Cookie"} & set(second.headers), "neither ours nor what the hub planted"
+
+
+def test_a_redirect_from_https_to_http_carries_no_token(
+    fake: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.publish(MODEL, "v1", FILES)
+    with serving(FakeHub(tls=certificate(tmp_path), storage=f"http://localhost:{fake.port}")) as secure:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "hub.crt"))
+        secure.publish(MODEL, "v1", FILES)
+        secure.misbehave("file", "to_storage")
+        hub = client.connect(secure.endpoint, TOKEN, seconds=5)
+        assert [tag.name for tag in hub.tags(MODEL)] == ["v1"]
+        with hub.file(MODEL, "v1", "model.onnx", 0, Deadline.after(5)) as answer:
+            assert answer.body(10_000) == FILES["model.onnx"]
+    assert all(asked.headers["Authorization"] == f"Bearer {TOKEN}" for asked in secure.asked)
+    (stored,) = fake.asked
+    assert not {"Authorization", "Cookie"} & set(stored.headers)
+
+
+def test_a_hub_that_cannot_prove_who_it_is_is_told_nothing(tmp_path: Path) -> None:
+    with serving(FakeHub(tls=certificate(tmp_path))) as secure:
+        with pytest.raises(HubDown, match=r"SSLError"):
+            client.connect(secure.endpoint, TOKEN, seconds=5).tags(MODEL)
+        assert not secure.asked
+
+
+def test_headers_that_trickle_over_tls_end_at_the_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(FakeHub(tls=certificate(tmp_path))) as secure:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "hub.crt"))
+        secure.misbehave("revisions", "endless_headers")
+        begin = time.monotonic()
+        with pytest.raises(HubDown):
+            client.connect(secure.endpoint, seconds=0.5).tags(MODEL)
+        assert time.monotonic() - begin < 10
 
 
 def test_the_token_is_never_sent_where_it_can_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
