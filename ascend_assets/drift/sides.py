@@ -21,8 +21,8 @@ from ascend_assets.evaluation import EvaluationData
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ROWS = 4096
-"""Rows of the evaluation data at a time: statistics of large inputs take memory of their own."""
+_CHUNK_BYTES = 16 * 2**20
+"""Of the evaluation data at a time: statistics of large inputs take several times as much memory as these."""
 
 _MOST_THREADS = 4
 
@@ -126,7 +126,8 @@ def _columns(wanted: Sequence[Features], data: EvaluationData) -> "Iterator[tupl
 
     for one in wanted:
         rows = data.inputs[one.input].reshape(data.samples, -1)
-        parts = [one.columns(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
+        at_once = max(1, _CHUNK_BYTES // max(1, 8 * rows.shape[1]))
+        parts = [one.columns(rows[start : start + at_once]) for start in range(0, len(rows), at_once)]
         for name, values in zip(one.names, np.concatenate(parts, axis=1), strict=True):
             yield name, values, one.integer
 
