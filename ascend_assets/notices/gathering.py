@@ -89,7 +89,9 @@ def _streams(instance: dg.DagsterInstance, dossiers: Path) -> tuple[_Stream, ...
         run = instance.get_run_by_id(record.run_id)
         if run is None:
             return ()
-        return runs.notices(runs.look(instance, run, record.storage_id, record.timestamp), dossiers)
+        event = record.event_log_entry.dagster_event
+        said = (event.message if event else None) or ""
+        return runs.notices(runs.look(instance, run, record.storage_id, record.timestamp, said), dossiers)
 
     def retrained(record: dg.EventLogRecord) -> Sequence[Notice]:
         event = record.event_log_entry.dagster_event

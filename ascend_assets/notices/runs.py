@@ -16,6 +16,7 @@ from resources.notify.notice import Notice, notice
 
 RETRAIN = "_retrain"
 """How the name of a job ends that trains a model again."""
+_CLICKED = "__ASSET_JOB"
 WILL_RETRY = "dagster/will_retry"
 MAX_EVENTS = 500
 _SHOWN = 8
@@ -28,7 +29,8 @@ Failure = tuple[str, str]
 class Ended:
     """A run, and what its events say. `storage_id`, `at`: of the event by which it began or ended.
 
-    `refused`: blocking checks that failed, with what they said. `failures`: steps that failed.
+    `refused`: blocking checks that failed, with what they said. `failures`: steps that failed. `said`: what the event
+    says, which is all there is of a run whose process was killed. `about`: the model of the first check that failed.
     """
 
     run: dg.DagsterRun
@@ -37,11 +39,22 @@ class Ended:
     at: float
     refused: tuple[tuple[str, str], ...] = ()
     failures: tuple[Failure, ...] = ()
+    said: str = ""
+    about: str = ""
 
     @property
     def model(self) -> str:
         """Its model; empty where it has none."""
-        return self.run.tags.get(history.MODEL_TAG, "")
+        return self.run.tags.get(history.MODEL_TAG) or self.about
+
+    @property
+    def name(self) -> str:
+        """Its job; of a click on Materialize the assets that were chosen, for Dagster's own name says nothing."""
+        chosen = sorted(key.to_user_string() for key in self.run.asset_selection or ())
+        if not chosen or not self.run.job_name.startswith(_CLICKED):
+            return self.run.job_name
+        more = f" +{len(chosen) - 1}" if len(chosen) > 1 else ""
+        return f"{chosen[0]}{more}"
 
     @property
     def retrains(self) -> bool:
@@ -49,19 +62,23 @@ class Ended:
         return bool(self.model) and self.run.job_name == f"{self.model}{RETRAIN}"
 
 
-def look(instance: dg.DagsterInstance, run: dg.DagsterRun, storage_id: int, at: float) -> Ended:
-    """A failed run with its failed steps and blocking checks."""
+def look(instance: dg.DagsterInstance, run: dg.DagsterRun, storage_id: int, at: float, said: str = "") -> Ended:
+    """A failed run with its failed steps and blocking checks. `said`: what the event of its failure says."""
     kinds = {DagsterEventType.STEP_FAILURE, DagsterEventType.ASSET_CHECK_EVALUATION}
-    refused, failures = [], []
+    refused: list[tuple[str, str]] = []
+    failures: list[Failure] = []
+    about = ""
     for entry in instance.event_log_storage.get_logs_for_run(run.run_id, of_type=kinds, limit=MAX_EVENTS):
         event = entry.dagster_event
         data = event.event_specific_data if event else None
         if isinstance(data, dg.AssetCheckEvaluation):
             if data.blocking and not data.passed and data.severity == dg.AssetCheckSeverity.ERROR:
                 refused.append((data.check_name, data.description or ""))
+                about = about or data.asset_key.path[0]
         elif event is not None:
             failures.append((str(event.step_key), _why(event)))
-    return Ended(run, DagsterEventType.PIPELINE_FAILURE, storage_id, at, tuple(refused), tuple(failures))
+    event = DagsterEventType.PIPELINE_FAILURE
+    return Ended(run, event, storage_id, at, tuple(refused), tuple(failures), said, about)
 
 
 def notices(ended: Ended, dossiers: Path) -> tuple[Notice, ...]:
@@ -76,8 +93,8 @@ def notices(ended: Ended, dossiers: Path) -> tuple[Notice, ...]:
         return _retraining(ended)
     if ended.refused:
         return (_refused(ended, dossiers),)
-    step, why = ended.failures[0] if ended.failures else ("-", "the run ended without saying why")
-    return (_notice(ended, "run_failed", "error", run.job_name, step=said(step), why=first_line(why)),)
+    step, why = ended.failures[0] if ended.failures else ("-", ended.said or "the run ended without saying why")
+    return (_notice(ended, "run_failed", "error", ended.name, step=said(step), why=first_line(why)),)
 
 
 def _retraining(ended: Ended) -> tuple[Notice, ...]:
@@ -93,7 +110,7 @@ def _refused(ended: Ended, dossiers: Path) -> Notice:
     names = list(dict.fromkeys(name for name, _ in ended.refused))
     more = f" +{len(names) - _SHOWN}" if len(names) > _SHOWN else ""
     facts = {"criteria": ", ".join(names[:_SHOWN]) + more, "why": said(ended.refused[0][1])}
-    subject = ended.model or ended.run.job_name
+    subject = ended.model or ended.name
     if ended.retrains:
         return _notice(ended, "retraining_refused", "warning", subject, **facts)
     candidate = ended.run.tags.get(history.CANDIDATE_TAG, "")
@@ -104,7 +121,7 @@ def _refused(ended: Ended, dossiers: Path) -> Notice:
 
 
 def _notice(ended: Ended, kind: str, severity: str, subject: str, **facts: str) -> Notice:
-    own = {"model": ended.model or "-", "job": ended.run.job_name, "run": ended.run.run_id}
+    own = {"model": ended.model or "-", "job": said(ended.name), "run": ended.run.run_id}
     return notice(
         kind,
         "error" if severity == "error" else "warning" if severity == "warning" else "info",

@@ -189,6 +189,23 @@ def test_a_refused_candidate_is_told_with_its_criteria_and_page(look: Look) -> N
     assert notice.facts["page"] == "/state/dossiers/tiny/20261120-1403-git-1a2b3c4d5e6f.html"
 
 
+def test_a_run_whose_process_was_killed_says_what_dagster_knows(look: Look) -> None:
+    @dg.job
+    def job() -> None:
+        """Never begun."""
+
+    run = look.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    look.instance.report_run_failed(run, "The process of this run was killed")
+    (notice,) = look.again()
+    assert (notice.facts["step"], notice.facts["why"]) == ("-", "The process of this run was killed")
+
+
+def test_a_gate_that_somebody_evaluated_by_hand_is_told_of_its_model(look: Look) -> None:
+    run(look.instance, "clicked", {}, gate=True)
+    (notice,) = look.again()
+    assert (notice.kind, notice.subject, notice.facts["model"]) == ("refused", "tiny", "tiny")
+
+
 def test_who_watches_a_run_need_not_be_told(look: Look) -> None:
     run(look.instance, "tiny_candidate", {**TINY, history.STARTED_BY_TAG: "command line"}, fails="no")
     assert look.again() == []

@@ -1,12 +1,18 @@
 """A round of telling: nothing is lost and nothing told twice, whatever a channel does and wherever a crash comes."""
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from webhook_server import serving
 
 from ascend_assets.notices import grouping, telling
 from ascend_assets.triggers import Channel, Notices
+from resources.home import PROJECT
 from resources.notify import outbox
 from resources.notify.channels import Errand, Result
 from resources.notify.notice import Notice, notice
@@ -156,3 +162,32 @@ def test_channels_that_wait_longest_are_served_first(
     box, _ = telling.tell(tmp_path, box_with(made("1")), SETTINGS, 0.0, post)
     telling.tell(tmp_path, box, SETTINGS, 30.0, post)
     assert {name: len(got) for name, got in post.got.items()} == {"team": 1, "ops": 1}
+
+
+TELLER = """
+import sys
+from pathlib import Path
+from ascend_assets.notices import telling
+from ascend_assets.triggers import Channel, Notices
+from resources.notify import outbox
+settings = Notices(channels=(Channel(name="team", url_env="TEAM", language="en"),), group_seconds=0)
+place = Path(sys.argv[1])
+telling.tell(place, outbox.read(place)[0], settings, float(sys.argv[2]))
+"""
+
+
+def test_a_process_that_is_killed_while_it_sends_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as hook:
+        monkeypatch.setenv("TEAM", hook.address)
+        outbox.write(tmp_path, outbox.add(outbox.for_channels(Outbox(), ["team"]), [made("1")], 0.0))
+        hook.mode = "hang"
+        with subprocess.Popen([sys.executable, "-c", TELLER, str(tmp_path), "10"], cwd=PROJECT) as teller:
+            begin = time.monotonic()
+            while not hook.got and time.monotonic() - begin < 120:
+                time.sleep(0.02)
+            teller.send_signal(signal.SIGKILL)
+        hook.mode = "ok"
+        subprocess.run([sys.executable, "-c", TELLER, str(tmp_path), "40"], cwd=PROJECT, timeout=120, check=True)
+        assert len(hook.got) == 2
+        assert "may have been sent before" in hook.bodies[1]["message"]
+    assert outbox.peek(tmp_path).lines["team"].sending == ()
