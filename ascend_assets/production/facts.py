@@ -33,10 +33,13 @@ def frame(table: "pa.Table", layout: Layout) -> "pd.DataFrame":
     """One row of facts for each row of the table, in its order.
 
     Columns: those of the layout that are no input, and for each input `in_<name>.values`, `.smallest` and `.largest`.
+    Times are unix seconds: microseconds in 64 bits reach beyond what Python calls a date.
     """
     import pandas as pd
+    import pyarrow as pa
 
-    columns: dict[str, Any] = {REQUEST: table[REQUEST].to_pandas(), AT: table[AT].to_pandas()}
+    seconds = floats(table[AT].cast(pa.int64())) / 1e6
+    columns: dict[str, Any] = {REQUEST: table[REQUEST].to_pandas(), AT: seconds}
     for name in (PREDICTION, LABEL, SCORE):
         if name in table.column_names:
             columns[name] = floats(table[name])

@@ -6,12 +6,12 @@ looks at facts about a row (`facts.py`): it costs the same for four values and f
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ascend_assets.production import facts, layout
 from ascend_assets.spec import ModelSpec
-from resources.production.reading import LONGEST_TEXT, InputColumn, Layout
+from resources.production.reading import LONGEST_TEXT, BadFile, InputColumn, Layout
 from resources.production.samples import AT, INPUT, LABEL, PREDICTION, REQUEST, SCORE, VERSION
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ def of_feedback(spec: ModelSpec, now: datetime) -> "pa.DataFrameSchema":
 
 
 def broken(schema: "pa.DataFrameSchema", rows: "pd.DataFrame") -> "tuple[np.ndarray[Any, Any], pd.DataFrame]":
-    """Which rows break the schema, as a mask, and pandera's failure cases: one line for each check of each such row."""
+    """Which rows break the schema, as a mask, and pandera's failure cases: one line for each check of each such row.
+
+    Raises `BadFile` for rows that no check can look at.
+    """
     import numpy as np
     import pandas as pd
     from pandera.errors import SchemaErrors
@@ -69,8 +72,9 @@ def broken(schema: "pa.DataFrameSchema", rows: "pd.DataFrame") -> "tuple[np.ndar
         schema.validate(rows, lazy=True)
     except SchemaErrors as error:
         cases = error.failure_cases
-        if cases["index"].isna().any():
-            raise  # the frame itself is wrong, and no row of it
+        if cases["index"].isna().any():  # a check that could not look, and not a row that broke it
+            first = cases[cases["index"].isna()].iloc[0]
+            raise BadFile("its rows cannot be judged", first["check"], str(first["column"])) from error
         mask[cases["index"].to_numpy(dtype=np.int64)] = True
         return mask, cases
     return mask, pd.DataFrame()
@@ -84,7 +88,8 @@ def listed(cases: "pd.DataFrame", table: Any, columns: Layout, most: int) -> Ite
     for place, column, check, value in zip(
         first["index"], first["column"], first["check"], first["failure_case"], strict=True
     ):
-        yield Broken(int(place), _where(table, int(place), str(column), columns), str(check), shown(value))
+        said = _moment(value) if column == AT else shown(value)
+        yield Broken(int(place), _where(table, int(place), str(column), columns), str(check), said)
 
 
 def _where(table: Any, place: int, column: str, columns: Layout) -> str:  # noqa: ANN401 - pa.Table
@@ -101,6 +106,14 @@ def _where(table: Any, place: int, column: str, columns: Layout) -> str:  # noqa
     return f"{name}[{np.argmin(row) if f'.{fact}' == facts.SMALLEST else np.argmax(row)}]"
 
 
+def _moment(seconds: float) -> str:
+    """A time as a person reads it, where it is one."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return shown(seconds)
+
+
 def shown(value: object) -> str:
     """A value in a few characters."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
@@ -110,12 +123,12 @@ def shown(value: object) -> str:
 def _common(now: datetime) -> "dict[str, pa.Column]":
     import pandera.pandas as pa
 
-    latest = now + CLOCKS
+    latest = (now + CLOCKS).timestamp()
     text = pa.Check.str_length(1, LONGEST_TEXT, error=f"has not 1 to {LONGEST_TEXT} characters")
-    not_later = pa.Check(lambda column: column <= latest, error="lies in the future", ignore_na=True)
+    not_later = pa.Check.le(latest, error="lies in the future")
     return {
         REQUEST: pa.Column(checks=[_there(), text], nullable=True),
-        AT: pa.Column(checks=[_there(), not_later], nullable=True),
+        AT: pa.Column(float, checks=[_there(), not_later], nullable=True),
     }
 
 

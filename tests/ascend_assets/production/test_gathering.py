@@ -138,7 +138,13 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "a long id": ({"request_id": ["x" * 201]}, "request_id", "has not 1 to 200 characters"),
     "no version": ({"version": ["../1.0"]}, "version", "is no version"),
     "the future": ({"at": [NOW + timedelta(minutes=6)]}, "at", "lies in the future"),
+    "the year 294247": ({"at": pa.array([2**63 - 1]).cast(pa.timestamp("us", "UTC"))}, "at", "lies in the future"),
     "no time": ({"at": [None]}, "at", "is missing"),
+    "nothing at all": (
+        {"request_id": [None], "at": [None], "version": [None], "in_x": [None], "prediction": [None]},
+        "version",
+        "is missing",
+    ),
 }
 
 
