@@ -5,6 +5,7 @@ import pytest
 from learner import TRAIN_PY, Learner, samples
 
 from ascend_assets.assets.onnx import EntryFailed
+from ascend_assets.evaluation import EvaluationData
 from ascend_assets.production.records import ProductionRecord
 from ascend_assets.training import challenger, evaluating
 from ascend_assets.training.challenger import Attempt, NoChallenger
@@ -59,7 +60,7 @@ def test_counts_are_those_of_the_files(learner: Learner) -> None:
     assert record.production is not None
     blobs = learner.sandbox.store.blobs()
     judged = npz.read(blobs.path(record.judged))
-    data = evaluating.EvaluationData({"x": judged["x"]}, judged["labels"])
+    data = EvaluationData({"x": judged["x"]}, judged["labels"])
     new = evaluating.right(blobs.path(record.file), data)
     assert record.production.challenger == pytest.approx(new.mean()) == pytest.approx(record.accuracy)
     assert record.production.samples == record.rows.held_out
@@ -128,7 +129,7 @@ def test_a_challenger_that_answers_nothing_is_wrong_everywhere(learner: Learner)
 def test_a_model_of_other_inputs_cannot_be_compared(learner: Learner) -> None:
     learner.produce("new")
     record = make(learner)
-    data = evaluating.EvaluationData({"y": np.zeros((3, 8), np.float32)}, np.zeros(3, np.int64))
+    data = EvaluationData({"y": np.zeros((3, 8), np.float32)}, np.zeros(3, np.int64))
     with pytest.raises(CannotCompare, match="missing x"):
         evaluating.right(learner.sandbox.store.blobs().path(record.file), data)
 
@@ -137,4 +138,4 @@ def test_a_file_that_is_no_model_cannot_be_compared(learner: Learner) -> None:
     path = learner.sandbox.root / "no.onnx"
     path.write_bytes(b"nothing")
     with pytest.raises(CannotCompare):
-        evaluating.right(path, evaluating.EvaluationData({"x": np.zeros((3, 8), np.float32)}, np.zeros(3, np.int64)))
+        evaluating.right(path, EvaluationData({"x": np.zeros((3, 8), np.float32)}, np.zeros(3, np.int64)))
