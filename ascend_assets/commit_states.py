@@ -11,6 +11,11 @@ import dagster as dg
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from ascend_assets import history
+from ascend_assets.assets.deployment import NotAdmitted
+from ascend_assets.assets.release import ReleaseRefused
+from ascend_assets.commits.child import CandidateRefused
+from ascend_assets.guard import NotReleasable
+from resources.ascend.toolchain import CompileRefused
 from resources.forges.told import State, Status
 
 _STATES: dict[dg.DagsterRunStatus, State] = {
@@ -20,6 +25,11 @@ _STATES: dict[dg.DagsterRunStatus, State] = {
     dg.DagsterRunStatus.FAILURE: "failure",
     dg.DagsterRunStatus.CANCELED: "cancelled",
 }
+_REFUSALS = frozenset(
+    kind.__name__ for kind in (CandidateRefused, CompileRefused, NotAdmitted, NotReleasable, ReleaseRefused)
+)
+"""Dagster keeps the name of an exception's class and not the class."""
+_FAILURES = 20
 _SHOWN = 2
 _EVENTS = 500
 
@@ -66,16 +76,34 @@ def refused(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def sentence(now: State, criteria: Sequence[str], environment: str) -> str:
-    """What is said beside the state. `environment`: where a candidate goes that passes."""
+def was_refused(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a step ended because something said no that leaves no check behind in this run.
+
+    A guard does, and so does the child that builds a commit by its own definition: its gates speak in its own run.
+    """
+    found = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=_FAILURES).records
+    for record in found:
+        event = record.event_log_entry.dagster_event
+        error = event.step_failure_data.error if event else None
+        while error is not None:
+            if error.cls_name in _REFUSALS:
+                return True
+            error = error.cause
+    return False
+
+
+def sentence(now: State, criteria: Sequence[str], environment: str, *, guarded: bool = False) -> str:
+    """What is said beside the state. `environment`: where a candidate goes that passes; `guarded`: `was_refused`."""
     if now == "failure" and criteria:
         more = len(criteria) - _SHOWN
         return f"refused by {', '.join(criteria[:_SHOWN])}{f' and {more} more' if more > 0 else ''}"
+    if now == "failure" and guarded:
+        return "refused: its run says by what"
     return {
         "pending": "waits for its turn",
         "running": "is being built and judged",
         "success": f"passed every gate and is in {environment}",
-        "failure": "failed, and no gate refused it",
+        "failure": "failed, for another reason than a gate",
         "cancelled": "was cancelled",
     }[now]
 
@@ -85,12 +113,13 @@ def status(instance: dg.DagsterInstance, run: dg.DagsterRun, environment: str, d
     commit, model = pair(run) or ("", "")
     now = state(run)
     criteria = refused(instance, run) if now == "failure" else []
+    guarded = now == "failure" and not criteria and was_refused(instance, run)
     stats = instance.get_run_record_by_id(run.run_id)
     return Status(
         sha=commit,
         state=now,
         context=f"ascend/{model}",
-        description=sentence(now, criteria, environment),
+        description=sentence(now, criteria, environment, guarded=guarded),
         url=f"{dagster_url.rstrip('/')}/runs/{run.run_id}" if dagster_url else "",
         at=stats.update_timestamp.timestamp() if stats else 0.0,
     )

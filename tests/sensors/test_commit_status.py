@@ -11,6 +11,7 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from forge_server import ForgeServer, Reply, Sent, forge_server
 
 from ascend_assets import history
+from ascend_assets.commits.child import CandidateRefused
 from ascend_assets.triggers import CommitStatus, Repository, Triggers
 from sensors import commit_status
 
@@ -149,7 +150,23 @@ def test_a_run_that_fell_tells_nothing_of_its_error(forge: ForgeServer, instance
     made = run(instance, STATUS.STARTED)
     instance.report_run_failed(made, f"the password {TOKEN} was wrong")
     tick(forge, instance)
-    assert forge.sent[0].body["description"] == "failed, and no gate refused it"
+    assert forge.sent[0].body["description"] == "failed, for another reason than a gate"
+
+
+def test_what_a_guard_or_a_child_refused_is_told_as_refused(forge: ForgeServer, instance: dg.DagsterInstance) -> None:
+    @dg.op
+    def build() -> None:
+        raise CandidateRefused(f"tiny at {SHA[:12]} is refused: cosine_similarity")
+
+    @dg.job
+    def candidate_of_commit() -> None:
+        build()
+
+    tags = {history.TRIGGER_TAG: "commits_origin", history.COMMIT_TAG: SHA, history.MODEL_TAG: "tiny"}
+    candidate_of_commit.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    tick(forge, instance)
+    assert forge.sent[0].body["state"] == "failure"
+    assert forge.sent[0].body["description"] == "refused: its run says by what"
 
 
 def test_a_run_that_is_tried_again_by_itself_is_still_waited_for(
