@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 import dagster as dg
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from ascend_assets import history
 from resources.digests import sha256_bytes
@@ -36,6 +37,8 @@ def request(model: str, commit: str, *, ref: str, same: bool, attempt: int, trig
         job_name=f"{model}_candidate" if same else OWN_DEFINITION,
         run_config={"ops": config},
         tags={
+            # A form's job is done once; what a sensor asks for is worth another try after a crash, like any candidate.
+            **({} if same else {MAX_RETRIES_TAG: "1"}),
             history.MODEL_TAG: model,
             history.COMMIT_TAG: commit,
             history.TRIGGER_TAG: trigger,

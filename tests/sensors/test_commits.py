@@ -206,6 +206,7 @@ def test_a_model_that_only_the_commit_has_is_built_by_its_own_definition(follow:
     (request,) = follower.asked
     assert request.job_name == "candidate_of_commit"
     assert request.run_config == {"ops": {"candidate_of_commit_step": {"config": {"model": "young", "commit": commit}}}}
+    assert request.tags["dagster/max_retries"] == "1", "after a crash, and never after a refusal"
     assert request.tags["ascend/model"] == "young", "so that the queue keeps its candidates apart"
     follower.keep()
     later = upstream.pushed("shared/labels.txt")
