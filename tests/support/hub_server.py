@@ -74,6 +74,8 @@ class FakeHub:
     visibility: dict[str, int] = field(default_factory=dict)
     faults: dict[Place, list[Any]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    cuts: list[int] = field(default_factory=list)
+    """After how many bytes the next answers with a file break off."""
     entry: dict[str, Any] = field(default_factory=dict)
     """Fields that replace those of every file's entry."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -252,7 +254,9 @@ class _Speaks(BaseHTTPRequestHandler):
             return
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        cut = self.spoken_for.cuts.pop(0) if self.spoken_for.cuts else len(body)
+        self.close_connection = self.close_connection or cut < len(body)
+        self.wfile.write(body[:cut])
 
     def _data(self, data: Any) -> None:
         self._json({"Code": 200, "Success": True, "Message": "success", "RequestId": "r", "Data": data})

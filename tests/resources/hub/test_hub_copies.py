@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from hub_server import FakeHub, Fault
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from resources.home import PROJECT
 from resources.hub import client, copies, download
@@ -85,6 +87,26 @@ def test_a_download_that_breaks_off_goes_on_where_it_was(fake: FakeHub, hub: Hub
     ranges = [asked.headers.get("Range") for asked in fake.asked if asked.place == "file"]
     half, more = len(WEIGHTS) // 2, len(WEIGHTS) * 3 // 4
     assert ranges[:3] == [None, f"bytes={half}-", f"bytes={more}-"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(data=st.binary(min_size=1, max_size=3000), cuts=st.lists(st.integers(0, 3000), max_size=3), ranges=st.booleans())
+def test_wherever_it_breaks_off_the_bytes_are_the_same(
+    fake: FakeHub,
+    hub: Hub,
+    tmp_path: Path,
+    data: bytes,
+    cuts: list[int],
+    ranges: bool,  # noqa: FBT001 - given
+) -> None:
+    fake.behave()
+    if not ranges:
+        fake.misbehave("file", "ignores_ranges")
+    fake.publish(MODEL, "v5", {"a.bin": data})
+    fake.cuts[:] = cuts
+    root = tmp_path / str(len(fake.asked))
+    copy = copies.copy(hub, root, MODEL, "v5", ["a.bin"], limits=replace(QUICK, pause=0.0))
+    assert (copy.folder / "a.bin").read_bytes() == data
 
 
 def test_a_hub_that_stays_broken_leaves_the_half_for_the_next_time(fake: FakeHub, hub: Hub, tmp_path: Path) -> None:
