@@ -77,6 +77,61 @@ def test_training_again_gives_the_same_bytes(exported: Exported, tmp_path: Path)
     assert (tmp_path / "evaluation.npz").read_bytes() == exported.evaluation.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def more(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some digits, white on black."""
+    from sklearn.datasets import load_digits
+
+    path = tmp_path_factory.mktemp("more") / "more.npz"
+    digits = load_digits()
+    images = (1 - digits.images[:600, None] / 16).astype(np.float32)
+    np.savez(path, image=images, labels=digits.target[:600].astype(np.int64))
+    return path
+
+
+def test_more_images_are_learnt_and_the_evaluation_data_stays(
+    spec: ModelSpec, exported: Exported, more: Path, tmp_path: Path
+) -> None:
+    again = onnx_stage.export(spec, FOLDER, tmp_path / "again", data=more)
+    assert exported.evaluation is not None
+    assert again.evaluation is not None
+    assert again.evaluation.read_bytes() == exported.evaluation.read_bytes()
+    inverted = np.load(more)
+    before, after = (
+        onnxruntime.InferenceSession(str(model.onnx), providers=["CPUExecutionProvider"]).run(
+            ["logits"], {"image": inverted["image"]}
+        )[0]
+        for model in (exported, again)
+    )
+    labels = inverted["labels"]
+    assert (before.argmax(axis=1) == labels).mean() < 0.5
+    assert (after.argmax(axis=1) == labels).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"image": np.zeros((3, 1, 9, 9), np.float32), "labels": np.zeros(3, np.int64)}, "need (n, 1, 8, 8)"),
+        ({"image": np.zeros((3, 1, 8, 8), np.float32), "labels": np.zeros(2, np.int64)}, "need (n, 1, 8, 8)"),
+        ({"image": np.zeros((3, 1, 8, 8), np.float32), "labels": np.full(3, 10)}, "a label is none of 0 to 9"),
+        ({"image": np.full((3, 1, 8, 8), np.nan, np.float32), "labels": np.zeros(3, np.int64)}, "a pixel is no number"),
+    ],
+    ids=["size", "count", "class", "nan"],
+)
+def test_images_that_are_none_are_refused(arrays: dict[str, np.ndarray], said: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "more.npz", **arrays)  # type: ignore[arg-type]
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "train.py"), "--output", str(tmp_path), "--data", str(tmp_path / "more.npz")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode
+    assert said in done.stderr
+    assert not (tmp_path / "model.onnx").exists()
+
+
 def test_graph_is_named_and_open_only_at_the_batch(spec: ModelSpec, model: onnx.ModelProto) -> None:
     def dims(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
         return tuple(d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim)
