@@ -14,10 +14,13 @@ from ascend_assets import history, markdown
 from ascend_assets.dossier.summary import escaped
 from ascend_assets.dossier.text import clean
 from ascend_assets.gates.wording import counted
+from ascend_assets.production import layout
 from ascend_assets.production.judging import Judgement
 from ascend_assets.production.queries import FIGURES
 from ascend_assets.production.records import MetricsRecord, ProductionRecord, ProposedLimitsRecord
 from ascend_assets.records import Record
+from ascend_assets.spec import ModelSpec
+from resources.production.samples import AT, INPUT, LABEL, PREDICTION, REQUEST, SCORE, VERSION
 
 SAMPLES_VALID = "samples_valid"
 _CELL = 200
@@ -34,6 +37,21 @@ def materialised(
         data_version=dg.DataVersion(record.data_version),
         metadata={history.STAGE_KEY: record.key, history.DATA_VERSION: record.data_version, **entries},
         check_results=list(checks),
+    )
+
+
+def columns_of(spec: ModelSpec) -> dg.TableSchema:
+    """The columns of the samples' file, as Dagster shows them."""
+    answer = "int64" if layout.answer(spec) == "class" else "double"
+    inputs = {
+        INPUT + name: one.dtype
+        if one.length == 0
+        else f"list of {'' if one.length is None else one.length} {one.dtype}"
+        for name, one in layout.of_samples(spec).inputs.items()
+    }
+    types = {REQUEST: "string", AT: "timestamp[us, UTC]", VERSION: "string", **inputs, PREDICTION: answer}
+    return dg.TableSchema(
+        [dg.TableColumn(name, kind) for name, kind in {**types, SCORE: "double", LABEL: answer}.items()]
     )
 
 

@@ -86,6 +86,7 @@ def _production(spec: ModelSpec) -> dg.AssetsDefinition:
         _make,
         description="Samples of the window that kept the model's schema, with their labels where feedback came.",
         kinds={"parquet"},
+        metadata={"dagster/column_schema": asset_results.columns_of(spec)},
         check_specs=[
             _check(
                 spec,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MOST_FILES = 10_000
 MOST_ROWS = 2_000_000
-MOST_BYTES = 1024**3
+MOST_BYTES = 512 * 1024**2
 """Of one window: files that are opened, rows that are kept, and about how many bytes of memory they take."""
 _SUFFIX = ".parquet"
 _VERSIONS = 100

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from production_samples import NOW
 from sandbox import git
 from tiny import DEFS_YAML
 
+from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.production.proposals import patch_of, propose
 from ascend_assets.production.records import MetricsRecord
 from ascend_assets.spec import ModelSpec
@@ -179,3 +182,27 @@ def test_a_file_that_is_another_by_now_gets_no_patch(text: str, why: str, tmp_pa
 
 def test_nothing_proposed_is_no_patch(tmp_path: Path) -> None:
     assert patch_of(spec_of(GATED), tmp_path / "gone.yaml", NAME, ()).diff == ""
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    bounds=st.lists(st.floats(0.5, 100), min_size=3, max_size=3).map(lambda b: sorted(b, reverse=True)),
+    kept=st.lists(st.floats(0.01, 300), min_size=24, max_size=26),
+    used=st.floats(0, 1),
+    environment=st.sampled_from(("dev", "staging", "prod")),
+)
+def test_whatever_is_proposed_is_a_model_that_loads(
+    bounds: list[float], kept: list[float], used: float, environment: str
+) -> None:
+    limits = dict(zip(("dev", "staging", "prod"), bounds, strict=True))
+    spec = spec_of(DEFS_YAML + f"  gates:\n    latency_p99_ms: {limits}\n")
+    seen = [
+        one.model_copy(update={"figures": {**one.figures, "npu_utilisation": used, "requests_per_second": 50 * used}})
+        for one in looks("latency_p99_ms", kept, environment=environment)
+    ]
+    for one in propose(spec, environment, seen).proposals:
+        gates = {**spec.gates, one.criterion: {**spec.limits(one.criterion), environment: one.proposed}}
+        ModelSpec.model_validate({**yaml.safe_load(DEFS_YAML)["attributes"], "gates": gates})
+        tighter = (one.proposed < one.present) == (CRITERIA[one.criterion].sense == "<=")
+        assert (one.kind == "tighten") == tighter
+        assert one.proposed != one.present
