@@ -123,10 +123,9 @@ class _Tick:
             self.cursor = self.cursor.model_copy(update={"trouble": None})
         chosen = repositories.followed(self.settings, listing, self.cursor.refs or ())
         self._tell_bounds(listing, chosen.beyond)
-        if self.cursor.refs is None:
-            self.cursor = self.cursor.model_copy(update={"refs": {r: tip.commit for r, tip in chosen.tips.items()}})
-            self.told.append(f"{len(chosen.tips)} branches and tags are followed from here on")
-            return
+        patterns = (*self.settings.branches, *(f"tags/{each}" for each in self.settings.tags))
+        self.cursor, told = refs.based(self.cursor, chosen.tips, patterns)
+        self.told += [told] if told else []
         place = (project.resolve() / FOLDER).relative_to(repo.resolve()).as_posix()
         self._handle(Sources(repo, place, loaded), chosen.tips)
 

@@ -54,11 +54,13 @@ class Cursor(Frozen):
     """What is handled.
 
     `refs`: branch or tag (`heads/main`, `tags/v1`) -> the last commit that is handled; None before the first look.
-    `gone`: last handled commits of branches that were deleted. `waiting`: candidates that are due and not asked for.
-    `following`: where the next tick begins. `fetches`: how many fetch jobs were asked for.
+    `patterns`: what was followed. `gone`: last handled commits of branches that were deleted. `waiting`: candidates
+    that are due and not asked for. `following`: where the next tick begins. `fetches`: how many fetch jobs were asked
+    for.
     """
 
     refs: dict[str, str] | None = None
+    patterns: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     begun: dict[str, Begun] = {}
     stuck: dict[str, Stuck] = {}

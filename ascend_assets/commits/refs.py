@@ -41,6 +41,22 @@ def chosen(
     return Followed({ref: tips[ref] for ref in kept}, len(matching) - len(kept))
 
 
+def based(cursor: Cursor, tips: Mapping[str, Tip], patterns: tuple[str, ...]) -> tuple[Cursor, str]:
+    """The cursor with a base line for what was not followed so far, and what is told of it.
+
+    At the first look that is everything; where the patterns have changed it is what they match now and did not before,
+    for nobody wants the past of old branches built. With the same patterns, a branch that was not there is a new one.
+    """
+    if cursor.refs is not None and patterns == cursor.patterns:
+        return cursor, ""
+    before = cursor.refs or {}
+    new = {ref: tip.commit for ref, tip in tips.items() if ref not in before}
+    based_on = cursor.model_copy(update={"refs": {**before, **new}, "patterns": patterns})
+    if cursor.refs is None or new:
+        return based_on, f"{len(new)} more branches or tags are followed from here on"
+    return based_on, ""
+
+
 def moved(cursor: Cursor, tips: Mapping[str, Tip]) -> tuple[str, ...]:
     """Branches and tags whose tip is not the last handled commit, beginning where the last tick stopped."""
     refs = cursor.refs or {}

@@ -91,7 +91,7 @@ def _fetch(context: dg.OpExecutionContext, form: Which, tools: Tools) -> Mapping
     if repo is None or where is None:
         raise NotTriable(f"the project has no remote {form.repository}, or is in no git repository")
     listing = git_remote.listing(repo, where)
-    wanted = repositories.to_fetch(repo, settings, listing, before=())
+    wanted = repositories.to_fetch(repo, settings, listing, before=git_remote.mirrored(repo, settings.name))
     context.log.info("%d branches and tags of %s are fetched", len(wanted), where)
     git_remote.fetch(repo, where, settings.name, wanted, seconds=FETCH_SECONDS)
     return {"result": f"{len(wanted)} branches and tags are here", "repository": str(where)}

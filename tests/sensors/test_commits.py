@@ -155,6 +155,19 @@ def test_a_new_branch_begins_where_it_left_what_is_handled(follow: Follow, upstr
     assert follower.asked == []
 
 
+def test_wider_patterns_do_not_build_the_past_of_old_branches(follow: Follow, upstream: Upstream) -> None:
+    follower = follow(branches=["main"])
+    upstream.git("checkout", "-qb", "old")
+    old = upstream.pushed()
+    assert follower.tick() == []
+    follower.settings["branches"] = ["main", "old"]
+    assert follower.tick() == []
+    assert (follower.state.refs or {})["heads/old"] == old
+    assert "1 more branches or tags are followed from here on" in follower.told
+    new = upstream.pushed()
+    assert follower.tick() == [("tiny", new)]
+
+
 def test_a_commit_on_two_branches_is_one_candidate(follow: Follow, upstream: Upstream) -> None:
     follower = follow()
     commit = upstream.commit()

@@ -13,6 +13,7 @@ from tiny import write_tiny
 
 from ascend_assets.commits import child
 from ascend_assets.commits.child import CandidateRefused, CandidateUnusable
+from resources import process
 from resources.locks import ModelBusy, model_lock
 
 __all__ = ["checkout", "edit"]
@@ -61,7 +62,7 @@ def test_what_cannot_be_built_says_why(inside: Checkout, tmp_path: Path) -> None
 
 def test_somebody_at_the_model_is_waited_for_and_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "_POLL_SECONDS", 0.05)
-    monkeypatch.setattr(child.process, "run", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("begun")))
+    monkeypatch.setattr(process, "run", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("begun")))
     said: list[str] = []
     with model_lock(tmp_path, "tiny", "by hand"):
         with pytest.raises(ModelBusy):
