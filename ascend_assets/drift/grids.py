@@ -112,7 +112,7 @@ def _steps(known: "Floats", distinct: "Floats") -> "Floats":
 
     inner = _quantiles(known, 101)[[1, -2]]
     with np.errstate(over="ignore", invalid="ignore"):
-        even = [np.linspace(*ends, CELLS // 2) for ends in (known[[0, -1]], inner)]
+        even = [np.linspace(low, high, CELLS // 2) for low, high in ((known[0], known[-1]), inner)]
     return np.concatenate([distinct, *(steps[np.isfinite(steps)] for steps in even)])
 
 

@@ -19,11 +19,11 @@ from benchmarks.drift import (
 )
 
 FOUND = {
-    "psi": {"memory": 0.5, "parquet": 1.0},
-    "ks": {"memory": 0.5, "parquet": 1.0},
-    "all": {"memory": 0.6, "parquet": 1.1},
+    "psi": {"memory": 0.5, "parquet": 1.0, "cpu": 0.8},
+    "ks": {"memory": 0.5, "parquet": 1.0, "cpu": 0.8},
+    "all": {"memory": 0.6, "parquet": 1.1, "cpu": 0.9},
 }
-OTHER = {"psi": 40.0, "ks": 45.0}
+OTHER = {"psi": {"memory": 40.0, "cpu": 48.0}, "ks": {"memory": 45.0, "cpu": 46.0}}
 
 
 def test_from_memory_and_from_a_file_the_distances_are_the_same(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_small_run_gives_every_figure(tmp_path: Path) -> None:
 def test_ratios_are_from_memory_on_both_sides() -> None:
     assert ratio(FOUND, OTHER, "psi") == pytest.approx(80)
     shown = table(FOUND, OTHER).splitlines()
-    assert shown[1].split() == ["psi", "0.50", "1.00", "1", "40.0", "80"]
+    assert shown[1].split() == ["psi", "0.50", "1.00", "0.80", "1", "40.0", "48.0", "80", "60"]
     assert "Evidently" not in table(FOUND, None)
 
 

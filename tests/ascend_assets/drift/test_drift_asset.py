@@ -46,8 +46,9 @@ class World:
         """One run of production and drift: the record, the checks and the metadata."""
         done = self.sandbox.materialise("tiny/production", "tiny/drift")
         assert done.success
-        checks = {c.check_name: c for c in done.get_asset_check_evaluations() if c.asset_key.path[-1] == "drift"}
-        (event,) = (e for e in done.get_asset_materialization_events() if e.asset_key.path[-1] == "drift")
+        key = dg.AssetKey(["tiny", "drift"])
+        checks = {c.check_name: c for c in done.get_asset_check_evaluations() if c.asset_key == key}
+        (event,) = (e for e in done.get_asset_materialization_events() if e.asset_key == key)
         shown = event.step_materialization_data.materialization.metadata
         return self.record(), checks, {name: value.value for name, value in shown.items()}
 
@@ -209,7 +210,12 @@ def test_the_release_answers_its_evaluation_data_once(world: World, monkeypatch:
     first, *_ = world.look()
     opened: list[Path] = []
     real = sessions.reference
-    monkeypatch.setattr(sessions, "reference", lambda path: opened.append(path) or real(path))
+
+    def counted(path: Path) -> sessions.Session:
+        opened.append(path)
+        return real(path)
+
+    monkeypatch.setattr(sessions, "reference", counted)
     second, *_ = world.look()
     assert (opened, second.answers) == ([], first.answers)
     assert first.answers is not None
@@ -236,8 +242,8 @@ def test_a_look_before_that_cannot_be_read_is_as_none(world: World, monkeypatch:
     world.look()
     said: list[str] = []
     tools = replace(world.sandbox.tools(), say=said.append)
-    monkeypatch.setattr(history, "latest", lambda *_: replace(made, record="0" * 64))
-    made = history.materialisations(world.sandbox.instance, ("tiny", "drift"))[0]
+    lost = replace(history.materialisations(world.sandbox.instance, ("tiny", "drift"))[0], record="0" * 64)
+    monkeypatch.setattr(history, "latest", lambda *_: lost)
     assert assets.latest(world.sandbox.instance, tools, "tiny") is None
     assert "begins anew" in said[0]
 

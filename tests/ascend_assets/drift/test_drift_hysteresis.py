@@ -13,7 +13,8 @@ LIMIT, CALM = 0.1, 0.8
 
 
 def states(*values: float, consecutive: int = 2, start: Memory | None = None) -> list[str]:
-    memory, found = start or Memory(), []
+    memory = start or Memory()
+    found: list[str] = []
     for value in values:
         memory = after(memory, value, LIMIT, calm=CALM, consecutive=consecutive)
         found.append(memory.held)

@@ -110,7 +110,7 @@ def test_a_batch_that_begins_within_a_group_is_read_from_there(tmp_path: Path, m
 @pytest.mark.parametrize("name", ["in_x", "prediction", "label", "version", "at"])
 def test_a_column_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     values = {name: None}
-    path = write(tmp_path / "s", 3, **{"values": lists(np.ones((3, 2))), **values})  # type: ignore[arg-type]
+    path = write(tmp_path / "s", 3, **{"values": lists(np.ones((3, 2))), **values})
     with pytest.raises(BadSamples, match=name):
         list(chunks(path, wanted(2), ""))
 
