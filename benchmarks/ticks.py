@@ -98,18 +98,27 @@ def profiled(world: World, sensor: dg.SensorDefinition) -> str:
 
 @contextmanager
 def installation(models: int, candidates: int) -> Iterator[World]:
-    """The world in a folder of its own, whatever the environment says."""
+    """The world in a folder of its own, whatever the environment says; the environment is restored."""
+    before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="ascend-ticks-") as folder, ticks_world.server() as address:
         root = Path(folder)
-        for name in [n for n in os.environ if n.startswith(("ASCEND_", "DAGSTER_", "MODELSCOPE_"))]:
-            del os.environ[name]
-        os.environ |= {
-            "ASCEND_STATE": str(root / "state"),
-            "ASCEND_BENCHMARK_TOKEN": "token",
-            "ASCEND_BENCHMARK_CHANNEL": address.replace("http://", "json://"),
-            "DAGSTER_DISABLE_TELEMETRY": "1",
-        }
-        yield ticks_world.build(prepare(root), root, models, candidates, address)
+        try:
+            for name in [n for n in os.environ if n.startswith(("ASCEND_", "DAGSTER_", "MODELSCOPE_"))]:
+                del os.environ[name]
+            os.environ |= {
+                "ASCEND_STATE": str(root / "state"),
+                "ASCEND_BENCHMARK_TOKEN": "token",
+                "ASCEND_BENCHMARK_CHANNEL": address.replace("http://", "json://"),
+                "DAGSTER_DISABLE_TELEMETRY": "1",
+            }
+            world = ticks_world.build(prepare(root), root, models, candidates, address)
+            try:
+                yield world
+            finally:
+                world.instance.dispose()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,7 +140,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.profile:
             for sensor in chosen:
                 print(f"== {sensor.name}\n{profiled(world, sensor)}")
-        world.instance.dispose()
     if options.as_json:
         print(json.dumps({"goal": GOAL, "built": built, "sensors": [{**asdict(m), "worst": m.worst} for m in found]}))
     else:

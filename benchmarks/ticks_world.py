@@ -1,21 +1,17 @@
 """An installation with 100 models and 10,000 past candidates, made in a minute: what `ticks.py` measures sensors on.
 
-Here belongs building it. One candidate of one model is built for real; its rows in Dagster's databases, its release and
-its ledger are then copied under the names of the other models and of earlier runs. Not here: measuring.
+Here belong the project in git, the services on loopback, and what is live. One candidate of one model is built for
+real; its release and its ledger are then copied under the names of the other models. Not here: its past
+(`ticks_past.py`), or measuring.
 """
 
 import json
-import random
-import re
 import shutil
 import subprocess
 import threading
-import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,14 +19,13 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import onnx
-import sqlalchemy as db
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, AssetKeyTable, SqlEventLogStorageTable
-from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 from onnx import TensorProto, helper, numpy_helper
 
-from ascend_assets import definitions, history, models
+from ascend_assets import definitions, models
 from ascend_assets.spec import ModelSpec
 from ascend_assets.triggers import Triggers
+from benchmarks import ticks_past
+from benchmarks.ticks_past import FIRST
 from resources.configurable import Project, Warehouse
 from resources.home import Home
 from resources.registry.admissions import Admission
@@ -40,12 +35,7 @@ from resources.store.blobs import Blobs
 from resources.store.folder import FolderStore
 from resources.store.objects import blob_key
 
-FIRST = "m_000"
 _GIT = shutil.which("git") or "git"
-_STAMP = re.compile(r'("timestamp": )\d+\.\d+')
-_DAY = 24 * 3600.0
-_SPAN = 90 * _DAY
-_BATCH = 5000
 
 _DEFS = """\
 type: ascend_assets.component.AscendModel
@@ -108,7 +98,8 @@ def build(places: Home, root: Path, count: int, candidates: int, address: str) -
     world = World(project, origin, instance, defs, specs)
     _releases(FolderStore(Path(places.store)), list(specs)[1:])
     _production(places.production, list(specs))
-    _past(instance, done.run_id, list(specs), candidates)
+    ticks_past.past(instance, done.run_id, list(specs), candidates)
+    ticks_past.looks(instance, store.blobs(), [spec.name for spec in specs.values() if spec.retraining])
     return world
 
 
@@ -243,99 +234,3 @@ def _production(folder: Path, names: Sequence[str]) -> None:
             place.mkdir(parents=True)
             for number in range(96):
                 (place / f"{number:04}.parquet").write_bytes(b"PAR1")
-
-
-def _past(instance: dg.DagsterInstance, run_id: str, names: Sequence[str], candidates: int) -> None:
-    """Runs, their tags, and the assets' events of so many candidates, spread over three months up to an hour ago."""
-    chance = random.Random(1)  # noqa: S311 - the same world each time
-    now = time.time()
-    at = sorted(now - 2 * 3600 - chance.random() * _SPAN for _ in range(candidates))
-    copies = [(uuid.uuid4().hex, names[number % len(names)], moment) for number, moment in enumerate(at)]
-    _copy_runs(instance, run_id, copies)
-    _copy_events(instance, run_id, copies, names)
-
-
-Copy = tuple[str, str, float]
-"""Run id, model, unix seconds."""
-
-
-def _copy_runs(instance: dg.DagsterInstance, run_id: str, copies: Sequence[Copy]) -> None:
-    storage: Any = instance.run_storage
-    template = instance.get_run_by_id(run_id)
-    if template is None:
-        raise ValueError(f"{run_id}: the run that all others are copies of has gone")
-    with storage.connect() as connection:
-        (row,) = connection.execute(db.select(RunsTable).where(RunsTable.c.run_id == run_id)).mappings().all()
-        rows, tags = [], []
-        for number, (copy, name, moment) in enumerate(copies):
-            status = "FAILURE" if number % 5 == 0 else "SUCCESS"
-            sha = f"{number:08x}" * 5
-            own = {
-                history.MODEL_TAG: name,
-                history.COMMIT_TAG: sha,
-                history.REF_TAG: "main",
-                history.TRIGGER_TAG: "commits_origin",
-                history.WHY_TAG: "commit",
-                "dagster/run_key": f"ci:{name}:{sha}:1",
-            }
-            made = template.with_tags({**template.tags, **own})._replace(
-                run_id=copy, job_name=f"{name}_candidate", status=dg.DagsterRunStatus(status)
-            )
-            when = datetime.fromtimestamp(moment, UTC).replace(tzinfo=None)
-            body = dg.serialize_value(made)
-            rows.append(
-                {
-                    **{k: v for k, v in row.items() if k != "id"},
-                    "run_id": copy,
-                    "pipeline_name": made.job_name,
-                    "status": status,
-                    "run_body": body,
-                    "create_timestamp": when,
-                    "update_timestamp": when,
-                    "start_time": moment,
-                    "end_time": moment + 60,
-                }
-            )
-            tags += [{"run_id": copy, "key": key, "value": value} for key, value in made.tags.items()]
-        for table, found in ((RunsTable, rows), (RunTagsTable, tags)):
-            for begin in range(0, len(found), _BATCH):
-                connection.execute(table.insert(), found[begin : begin + _BATCH])
-
-
-def _copy_events(instance: dg.DagsterInstance, run_id: str, copies: Sequence[Copy], names: Sequence[str]) -> None:
-    """Materialisations of all candidates; what its checks said of each; and each asset's newest."""
-    storage: Any = instance.event_log_storage
-    with storage.index_connection() as connection:
-        events = SqlEventLogStorageTable
-        wanted = db.select(events).where(
-            events.c.run_id == run_id, events.c.dagster_event_type == "ASSET_MATERIALIZATION"
-        )
-        made = [dict(row) for row in connection.execute(wanted).mappings()]
-        checks = AssetCheckExecutionsTable
-        judged = [dict(r) for r in connection.execute(db.select(checks).where(checks.c.run_id == run_id)).mappings()]
-        keys = [dict(row) for row in connection.execute(db.select(AssetKeyTable)).mappings()]
-        for template, table in ((made, events), (judged[:6], checks)):
-            batch: list[dict[str, Any]] = []
-            for copy in copies:
-                batch += [_copied(row, run_id, copy) for row in template]
-                if len(batch) >= _BATCH:
-                    connection.execute(table.insert(), batch)
-                    batch = []
-            if batch:
-                connection.execute(table.insert(), batch)
-        for name, row in ((n, r) for n in names if n != FIRST for r in keys if FIRST in r["asset_key"]):
-            last = max((c for c in copies if c[1] == name), key=lambda c: c[2], default=copies[-1])
-            connection.execute(AssetKeyTable.insert(), [_copied(row, run_id, (last[0], name, last[2]))])
-
-
-def _copied(row: Mapping[str, Any], run_id: str, copy: Copy) -> dict[str, Any]:
-    """A row as another run of another model would have left it."""
-    own, name, moment = copy
-
-    def rewritten(value: Any) -> Any:  # noqa: ANN401 - of a column
-        if isinstance(value, str):
-            text = value.replace(run_id, own).replace(FIRST, name)
-            return _STAMP.sub(rf"\g<1>{moment!r}", text)
-        return datetime.fromtimestamp(moment, UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
-
-    return {column: rewritten(value) for column, value in row.items() if column != "id"}
