@@ -108,7 +108,7 @@ class DriftRecord(Record):
     features: tuple[FeatureDrift, ...] = ()
     """The furthest, worst first."""
     total_features: int = 0
-    answers: Artefact | None
+    answers: Artefact | None = None
     """The live release's answers to its evaluation data in FP32, kept so that they are computed once."""
 
     @property
