@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from ascend_assets import deployments, history
+from ascend_assets.notices.kinds import KINDS
 from ascend_assets.notices.said import said
 from resources.notify.notice import Notice, Severity, State, notice
 
@@ -72,7 +73,7 @@ def _signatures(seen: Seen, asset: tuple[str, ...], state: State) -> Notice:
     return _notice(
         seen,
         "signatures",
-        "warning",
+        KINDS["signatures"].severity,
         state,
         "/".join(asset[:2]),
         version=str(mark.value)[:100] if mark else "",
@@ -86,11 +87,10 @@ def _production(seen: Seen, asset: tuple[str, ...]) -> tuple[Notice, ...]:
     if not judged:
         return ()
     if asset[-1] == "drift":
-        return (_notice(seen, "drift", "warning", _state(seen), f"{asset[0]}:{name}"),)
+        return (_notice(seen, "drift", KINDS["drift"].severity, _state(seen), f"{asset[0]}:{name}"),)
     if asset[-1] == "metrics" and name in METRICS:
         kind = METRICS[name]
-        severity: Severity = "error" if kind == "error_rate" else "warning"
-        return (_notice(seen, kind, severity, _state(seen), asset[0]),)
+        return (_notice(seen, kind, KINDS[kind].severity, _state(seen), asset[0]),)
     return (_check(seen, _state(seen)),)
 
 

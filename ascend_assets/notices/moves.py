@@ -6,6 +6,7 @@ Here belongs reading a materialisation that shows a ledger's entry. Not here: re
 import dagster as dg
 
 from ascend_assets import deployments
+from ascend_assets.notices.kinds import KINDS
 from ascend_assets.notices.said import said
 from resources.notify.notice import Notice, notice
 from resources.registry.ledger import Kind
@@ -24,7 +25,7 @@ def notices(made: dg.AssetMaterialization, storage_id: int, at: float) -> tuple[
     return (
         notice(
             "rollback",
-            "warning",
+            KINDS["rollback"].severity,
             "happened",
             f"{model}/{environment}",
             cause=facts.get("sha256") or str(storage_id),

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from ascend_assets import history
+from ascend_assets.notices.kinds import KINDS
 from ascend_assets.notices.said import first_line, said
 from resources.notify.notice import Notice, notice
 
@@ -77,8 +78,8 @@ def look(instance: dg.DagsterInstance, run: dg.DagsterRun, storage_id: int, at: 
                 about = about or data.asset_key.path[0]
         elif event is not None:
             failures.append((str(event.step_key), _why(event)))
-    event = DagsterEventType.PIPELINE_FAILURE
-    return Ended(run, event, storage_id, at, tuple(refused), tuple(failures), said, about)
+    failure = DagsterEventType.PIPELINE_FAILURE
+    return Ended(run, failure, storage_id, at, tuple(refused), tuple(failures), said, about)
 
 
 def notices(ended: Ended, dossiers: Path) -> tuple[Notice, ...]:
@@ -94,7 +95,7 @@ def notices(ended: Ended, dossiers: Path) -> tuple[Notice, ...]:
     if ended.refused:
         return (_refused(ended, dossiers),)
     step, why = ended.failures[0] if ended.failures else ("-", ended.said or "the run ended without saying why")
-    return (_notice(ended, "run_failed", "error", ended.name, step=said(step), why=first_line(why)),)
+    return (_notice(ended, "run_failed", ended.name, step=said(step), why=first_line(why)),)
 
 
 def _retraining(ended: Ended) -> tuple[Notice, ...]:
@@ -102,8 +103,8 @@ def _retraining(ended: Ended) -> tuple[Notice, ...]:
         return ()
     if ended.event == DagsterEventType.PIPELINE_START:
         why = ended.run.tags.get(history.WHY_TAG) or ended.run.tags.get(history.TRIGGER_TAG) or "-"
-        return (_notice(ended, "retraining_begun", "info", ended.model, why=said(why)),)
-    return (_notice(ended, "retraining_released", "info", ended.model),)
+        return (_notice(ended, "retraining_begun", ended.model, why=said(why)),)
+    return (_notice(ended, "retraining_released", ended.model),)
 
 
 def _refused(ended: Ended, dossiers: Path) -> Notice:
@@ -112,19 +113,19 @@ def _refused(ended: Ended, dossiers: Path) -> Notice:
     facts = {"criteria": ", ".join(names[:_SHOWN]) + more, "why": said(ended.refused[0][1])}
     subject = ended.model or ended.name
     if ended.retrains:
-        return _notice(ended, "retraining_refused", "warning", subject, **facts)
+        return _notice(ended, "retraining_refused", subject, **facts)
     candidate = ended.run.tags.get(history.CANDIDATE_TAG, "")
     page = dossiers / ended.model / f"{candidate}.html" if candidate and ended.model else None
     if page is not None:
         facts["page"] = str(page)
-    return _notice(ended, "refused", "warning", subject, candidate=candidate or "-", **facts)
+    return _notice(ended, "refused", subject, candidate=candidate or "-", **facts)
 
 
-def _notice(ended: Ended, kind: str, severity: str, subject: str, **facts: str) -> Notice:
+def _notice(ended: Ended, kind: str, subject: str, **facts: str) -> Notice:
     own = {"model": ended.model or "-", "job": said(ended.name), "run": ended.run.run_id}
     return notice(
         kind,
-        "error" if severity == "error" else "warning" if severity == "warning" else "info",
+        KINDS[kind].severity,
         "happened",
         subject,
         cause=f"{ended.run.run_id} {ended.storage_id}",

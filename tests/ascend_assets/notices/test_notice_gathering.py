@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from ascend_assets import event_log, history
-from ascend_assets.notices import gathering
+from ascend_assets.notices import evaluations, gathering
 from ascend_assets.notices.gathering import Cursor
 from resources.notify.notice import Notice
 
@@ -44,7 +44,12 @@ def look(instance: dg.DagsterInstance) -> Look:
 
 
 def evaluated(instance: dg.DagsterInstance, asset: str, check: str, *, passed: bool, **more: Any) -> None:
-    own = {"severity": dg.AssetCheckSeverity.ERROR, "description": "because", "blocking": False, "metadata": {}}
+    own: dict[str, Any] = {
+        "severity": dg.AssetCheckSeverity.ERROR,
+        "description": "because",
+        "blocking": False,
+        "metadata": {},
+    }
     key = dg.AssetKey(asset.split("/"))
     instance.report_runless_asset_event(
         dg.AssetCheckEvaluation(asset_key=key, check_name=check, passed=passed, **own | more)
@@ -252,14 +257,14 @@ def test_the_first_look_goes_back_an_hour_and_no_further(instance: dg.DagsterIns
 
 def test_an_event_that_cannot_be_told_is_said_and_stops_no_other(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
 
-    real = gathering.evaluations.notices
+    real = evaluations.notices
 
     def picky(seen: Any) -> Any:
         if seen.evaluation.check_name == "poison":
             raise ValueError("what is this")
         return real(seen)
 
-    monkeypatch.setattr(gathering.evaluations, "notices", picky)
+    monkeypatch.setattr(evaluations, "notices", picky)
     evaluated(look.instance, "tiny/a", "poison", passed=False)
     evaluated(look.instance, "tiny/b", "c", passed=False)
     found, look.cursor = gathering.gather(look.instance, look.cursor, DOSSIERS, time.time())

@@ -13,7 +13,7 @@ from webhook_server import serving
 from ascend_assets.notices import grouping, telling
 from ascend_assets.triggers import Channel, Notices
 from resources.home import PROJECT
-from resources.notify import outbox
+from resources.notify import channels, outbox
 from resources.notify.channels import Errand, Result
 from resources.notify.notice import Notice, notice
 from resources.notify.outbox import Outbox
@@ -158,7 +158,7 @@ def test_a_disk_that_takes_nothing_sends_nothing(tmp_path: Path, post: Post) -> 
 def test_channels_that_wait_longest_are_served_first(
     tmp_path: Path, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telling.channels, "AT_ONCE", 1)
+    monkeypatch.setattr(channels, "AT_ONCE", 1)
     box, _ = telling.tell(tmp_path, box_with(made("1")), SETTINGS, 0.0, post)
     telling.tell(tmp_path, box, SETTINGS, 30.0, post)
     assert {name: len(got) for name, got in post.got.items()} == {"team": 1, "ops": 1}

@@ -11,7 +11,7 @@ import pytest
 
 from ascend_assets.cli.commands import cli
 from ascend_assets.notices import wording
-from ascend_assets.notices.grouping import Message
+from ascend_assets.notices.grouping import Message, What
 from ascend_assets.notices.kinds import KINDS, TEXTS, Language
 from ascend_assets.notices.text import Text
 from resources.notify.notice import Notice, State, notice
@@ -83,7 +83,7 @@ def test_what_people_are_told_to_do_can_be_done(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_message_says_what_where_and_what_to_do(kind: str, language: Language) -> None:
     one = made(kind, run="0a1b2c3d-4e5f", why="it was too slow")
-    what = "begun" if KINDS[kind].lasts else "happened"
+    what: What = "begun" if KINDS[kind].lasts else "happened"
     title, body = wording.written(Message(what, (one,)), language, "http://ui:3000/")
     assert title.startswith(("[", "【"))
     assert "http://ui:3000/runs/0a1b2c3d-4e5f" in body
@@ -121,8 +121,9 @@ def test_several_are_counted_or_named(language: Language) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_end_of_a_trouble_says_how_long_it_lasted(language: Language) -> None:
     end = made("drift", state="over", check="psi").model_copy(update={"began": 1_700_000_000.0, "at": 1_700_007_200.0})
-    for what in ("over", "passed"):
-        _, body = wording.written(Message(what, (end,)), language)  # type: ignore[arg-type]
+    whats: tuple[What, ...] = ("over", "passed")
+    for what in whats:
+        _, body = wording.written(Message(what, (end,)), language)
         assert "2023-11-14 22:13 UTC" in body
         assert "2023-11-15 00:13 UTC" in body
     title, _ = wording.written(Message("over", (end,)), language)

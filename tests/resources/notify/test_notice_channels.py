@@ -30,7 +30,7 @@ def test_messages_arrive_in_their_order_and_are_named() -> None:
     with serving() as hook:
         (result,) = channels.deliver([errand("HOOK", "1", "2", "3")], {"HOOK": hook.address})
         assert hook.titles == ["title 1", "title 2", "title 3"]
-    assert (result.taken, result.why) == ({"1", "2", "3"}, "")
+    assert (result.taken, result.why) == (frozenset({"1", "2", "3"}), "")
 
 
 def test_an_address_that_is_missing_names_its_variable() -> None:
