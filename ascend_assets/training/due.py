@@ -6,7 +6,7 @@ starting a run (`sensors/retraining.py`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ascend_assets.spec_production import Retraining, Why
 from resources.digests import canonical_json, sha256_bytes
@@ -106,7 +106,8 @@ def decide(wanted: Retraining, facts: Facts, past: Past, now: datetime) -> Due |
         return Wait(f"{cause.said}, and a retraining is on its way: run {past.in_flight[:8]}")
     cool = timedelta(hours=wanted.cool_down_hours)
     if past.begun is not None and now < past.begun + cool:
-        return Wait(f"{cause.said}, and the last retraining began {past.begun:%Y-%m-%d %H:%M} UTC: not before {cool}")
+        began, after = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" for moment in (past.begun, past.begun + cool))
+        return Wait(f"{cause.said}, and the last retraining began {began} UTC: none before {after}")
     return Due(cause)
 
 

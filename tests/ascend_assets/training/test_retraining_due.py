@@ -95,6 +95,12 @@ def test_cool_down_holds_for_every_reason(hours: float, cool: float) -> None:
         assert isinstance(found, Due) == (timedelta(hours=hours) >= timedelta(hours=cool))
 
 
+def test_a_cool_down_says_when_it_is_over() -> None:
+    found = decide(ALL, DRIFT, Past(begun=NOW - timedelta(hours=1)), NOW)
+    assert isinstance(found, Wait)
+    assert found.said.endswith("began 2026-11-20 11:00 UTC: none before 2026-11-21 11:00")
+
+
 def test_labels_are_new_where_the_last_window_was_over() -> None:
     assert new_labels(LABELS, None) == 600
     assert new_labels(LABELS, Labels("earlier", 600, NOW - 3 * DAY, NOW - DAY)) == 600
