@@ -22,7 +22,8 @@ class AscendModel(dg.Component):
     every compiled model one, which says whether the toolchain in force compiled it.
 
     `<model>_candidate` builds a candidate from source to dev; `<model>_regate` judges what is there again and releases
-    it if every gate lets it pass.
+    it if every gate lets it pass. A model with `production` is looked at by `<model>_production`, and one with
+    `retraining` is trained again by `<model>_retrain`.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
