@@ -20,6 +20,7 @@ from ascend_assets.production.records import MAX_VIOLATIONS, ProductionRecord, V
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools, code_version
 from resources.digests import canonical_json, sha256_bytes
+from resources.production import vetting
 from resources.production.files import Listing, fingerprint, look
 from resources.production.reading import ROW, BadFile, Layout, opened, pieces
 from resources.production.samples import AT, FEEDBACK, SAMPLES, parquet_bytes
@@ -59,7 +60,8 @@ class Pile:
         return self.rows >= MOST_ROWS or self.rows * self.layout.row_bytes() >= MOST_BYTES
 
     def read(self, folder: Path, found: Listing) -> None:
-        """Read files, the newest first, until all are read or no more may be kept."""
+        """Read files, the newest first, until all are read or no more may be kept. Raises `OSError`."""
+        deadly = vetting.deadly([folder / file.name for file in found.files[:MOST_FILES]], self.layout)
         for number, file in enumerate(found.files):
             if self.full or number >= MOST_FILES:
                 rest = len(found.files) - number
@@ -68,6 +70,8 @@ class Pile:
             self.files += 1
             name = f"{folder.name}/{file.name}"
             try:
+                if folder / file.name in deadly:
+                    raise BadFile(deadly[folder / file.name], f"{file.size} bytes")  # noqa: TRY301 - told below
                 self._read_one(folder.parent, name)
             except BadFile as error:
                 self.violated += 1
