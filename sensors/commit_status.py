@@ -27,7 +27,7 @@ from resources.forges.status import Forge, report
 EVERY_SECONDS = 30
 AT_MOST = 20
 """Statuses that one tick tells."""
-SECONDS = 1.5
+SECONDS = 1.0
 """A tick begins no status after so long; the next goes on. What is begun ends in time: Dagster gives a tick 60 s."""
 OVERLAP = 60.0
 """Seconds before the last change that are looked at again: clocks of machines differ, and so do transactions."""

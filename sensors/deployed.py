@@ -27,7 +27,7 @@ from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.registry.ledger import Entry, LedgerBroken
 from resources.store.objects import StoreError
 
-AT_MOST = 20
+AT_MOST = 10
 """Deployments that one tick reports on: each reads and loads what is live."""
 SECONDS = 30.0
 """A tick begins nothing more after so long; Dagster ends it after 60 s."""
