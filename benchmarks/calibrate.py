@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares  # type: ignore[import-untyped]  # scipy ships no types
+from scipy.optimize import least_squares
 
 from benchmarks.held_out_models import HELD_OUT
 from benchmarks.reference_models import PUBLISHED, Builder

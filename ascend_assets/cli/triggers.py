@@ -40,7 +40,7 @@ def triggers(*, check: bool, as_json: bool) -> None:
     else:
         _show(found, now)
     if check and found.wrong:
-        raise Refused(f"{len(found.wrong)} things are wrong: {'; '.join(found.wrong)}")
+        raise Refused("; ".join(found.wrong))
 
 
 def _as_json(found: "Installation", now: float) -> dict[str, Any]:

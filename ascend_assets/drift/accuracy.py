@@ -59,7 +59,7 @@ def drop(kind: Kind, reference: Tally, production: Tally, significance: float) -
     1998, method 10), which holds close to an accuracy of 1. Of values the rise of the mean absolute error as a share of
     the reference's, with Welch's lower bound.
     """
-    from scipy.special import ndtri  # type: ignore[import-untyped, unused-ignore]
+    from scipy.special import ndtri
 
     z = float(ndtri(1 - significance))
     before, now = reference.mean, production.mean

@@ -86,7 +86,7 @@ def chi_square_p(reference: "Counts", production: "Counts") -> float:
     Bins in which fewer than `LEAST_EXPECTED` are expected on either side are pooled. 1 where one bin is left.
     """
     import numpy as np
-    from scipy.special import gammaincc  # type: ignore[import-untyped, unused-ignore]
+    from scipy.special import gammaincc
 
     rows = np.array([reference, production], dtype=np.float64)
     sizes, both = rows.sum(axis=1), rows.sum(axis=0)
@@ -125,7 +125,7 @@ def ks_p(distance: float, reference: int, production: int) -> float:
     Kolmogorov's limit with Stephens' correction for finite sizes (Stephens 1970). Where values are tied the true
     probability is smaller (Noether 1963): of a feature with few levels it says drift too late rather than too early.
     """
-    from scipy.special import kolmogorov  # type: ignore[import-untyped, unused-ignore]
+    from scipy.special import kolmogorov
 
     root = math.sqrt(reference * production / (reference + production))
     return float(kolmogorov((root + 0.12 + 0.11 / root) * distance))

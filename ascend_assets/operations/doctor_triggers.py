@@ -4,6 +4,7 @@ Here belongs what can be seen from outside of the daemon without loading the mod
 (`ascend triggers`), or when one counts as stopped (`ascend_assets/watchdog.py`).
 """
 
+import os
 import time
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def daemon(places: Home) -> Finding:
 
     from ascend_assets import sensor_records, watchdog
 
+    # The shipped settings name the folder by this variable, which a shell need not have.
+    os.environ.setdefault("DAGSTER_HOME", str(places.dagster))
     try:
         with dg.DagsterInstance.from_config(str(places.dagster)) as instance:
             beat = sensor_records.heartbeat(instance)

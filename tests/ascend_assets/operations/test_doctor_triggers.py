@@ -50,6 +50,14 @@ def test_a_daemon_that_died(places: Home) -> None:
     assert "ascend triggers" in found.remedy
 
 
+def test_a_shell_that_does_not_know_the_folder_of_dagster(places: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with dg.DagsterInstance.from_config(str(places.dagster)) as instance:
+        beat(instance, time.time())
+        sensor(instance, "deployed", ended=time.time())
+    monkeypatch.delenv("DAGSTER_HOME")
+    assert doctor_triggers.daemon(places).ok
+
+
 def test_records_that_cannot_be_read(places: Home) -> None:
     for name in ("history/runs.db", "schedules/schedules.db"):
         (places.dagster / name).parent.mkdir(exist_ok=True)
