@@ -1,6 +1,5 @@
 """A power cut in the middle of a burst of commits: afterwards each has been built, once, and one at a time."""
 
-import itertools
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +28,7 @@ def test_power_cuts_in_a_burst_of_commits(tmp_path: Path) -> None:
     place = Installation.make(tmp_path)
     write_model(place.checkout.root, "other")
     place.triggers(TRIGGERS)
+    commit(place.checkout.root, "an installation")
     place.share()
     with daemon_of(place.checkout) as daemon:
         _notices_soon(daemon)
@@ -46,7 +46,7 @@ def test_power_cuts_in_a_burst_of_commits(tmp_path: Path) -> None:
         again = [run for run in daemon.runs() if RETRIED_TAG in run.tags]
         assert 1 <= len(again) <= 2 * len(MODELS), "only what was cut off had another try"
         for model in MODELS:
-            _one_at_a_time(daemon, model)
+            daemon.assert_one_at_a_time(model)
         for model in MODELS:
             live = daemon.live(model)
             assert live is not None
@@ -87,9 +87,3 @@ def _what(run: dg.DagsterRun) -> tuple[str, str]:
 
 def _built(daemon: Daemon) -> set[tuple[str, str]]:
     return {_what(run) for run in daemon.runs() if run.status == SUCCESS}
-
-
-def _one_at_a_time(daemon: Daemon, model: str) -> None:
-    spans = sorted(daemon.times(run) for run in daemon.runs(model=model))
-    for (_, ended), (began, _) in itertools.pairwise(spans):
-        assert ended <= began, f"two runs of {model} at once: {spans}"

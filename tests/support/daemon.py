@@ -5,6 +5,7 @@ Dagster's own records. Nothing is read from its log; the log is shown where a te
 one trigger.
 """
 
+import itertools
 import os
 import signal
 import subprocess
@@ -25,9 +26,11 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 from sandbox import Checkout
 
+from ascend_assets.history import STARTED_BY_TAG
 from resources import supervisor
 from resources.home import PROJECT
 from resources.registry.ledger import Entry, Ledger
+from resources.registry.releases import Registry, Release
 from resources.store.folder import FolderStore
 
 PATIENCE = 240.0
@@ -129,7 +132,20 @@ class Daemon:
 
     def live(self, model: str, environment: str = "dev") -> Entry | None:
         """What an environment's ledger says is live, whatever Dagster says."""
-        return Ledger(FolderStore(self.checkout.root / ".ascend" / "store")).live(environment, model)
+        return Ledger(self._store()).live(environment, model)
+
+    def released(self, model: str, environment: str = "dev") -> Release:
+        """The release that is live, of which there has to be one."""
+        entry = self.live(model, environment)
+        assert entry is not None, f"nothing of {model} is live in {environment}"
+        return Registry(self._store()).get(model, entry.version)
+
+    def assert_one_at_a_time(self, model: str) -> None:
+        """No two runs of a model went on at once; the command line's are part of those that called it."""
+        runs = [run for run in self.runs(model=model) if STARTED_BY_TAG not in run.tags]
+        spans = sorted(self.times(run) for run in runs)
+        for (_, ended), (began, _) in itertools.pairwise(spans):
+            assert ended <= began, f"two runs of {model} at once: {spans}"
 
     def story(self) -> str:
         """What happened, for whoever reads a failed test."""
@@ -137,6 +153,9 @@ class Daemon:
         ticks = [f"  {_tick_in_words(tick)}" for tick in reversed(self._ticks(40))]
         log = _last_lines(self.log)
         return "\n".join(["runs:", *runs, "ticks:", *ticks, f"end of {self.log}:", log])
+
+    def _store(self) -> FolderStore:
+        return FolderStore(self.checkout.root / ".ascend" / "store")
 
     def _ticks(self, limit: int) -> list[InstigatorTick]:
         states = self.instance.all_instigator_state()

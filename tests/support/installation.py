@@ -18,8 +18,10 @@ environments:
      may_stay_unjudged: [cve_high, task_metric_drop, latency_regression]}
   - {name: staging, hardware: {description: a CPU}, evidence: [emulated],
      may_stay_unjudged: [cve_high, task_metric_drop, latency_regression]}
+  - {name: prod, hardware: {description: a cluster}, evidence: [measured],
+     approvals: {required: 2, signers: deploy/signers/prod}}
 """
-"""Environments that a candidate without NPUs may enter, and nobody signs for."""
+"""Staging takes a candidate that was made without NPUs, and nobody signs for it."""
 
 
 def model_folder(root: Path, name: str) -> Path:
@@ -63,8 +65,7 @@ class Installation:
         (self.checkout.root / "triggers.yaml").write_text(textwrap.dedent(text))
 
     def share(self, url: str = "") -> None:
-        """Commit what is there, and give it a remote and an author. `url`: where the remote is served."""
-        commit(self.checkout.root, "an installation")
+        """Make the remote and an author of what is committed. `url`: where the remote is going to be served."""
         git_server.bare_copy(self.checkout.root, self.remote)
         git(self.checkout.root, "remote", "add", "origin", url or self.remote.as_uri())
         git(self.remote.parent, "clone", "-q", str(self.remote), str(self.author))
@@ -76,9 +77,4 @@ class Installation:
     def ascend(self, *arguments: str) -> None:
         """The command line, which has to succeed."""
         done = self.checkout.ascend(*arguments)
-        assert done.returncode == 0, done.stderr
-
-    def launch(self, job: str) -> None:
-        """What the button does: the run waits in the queue for the daemon."""
-        done = self.checkout.run("dagster", "job", "launch", "-w", "workspace.yaml", "-j", job)
         assert done.returncode == 0, done.stderr
