@@ -77,7 +77,7 @@ def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
         "description": "How far production's samples are from the evaluation data of the release that is live.",
         "kinds": {"numpy"},
         "owners": list(spec.owners),
-        "group_name": spec.name,
+        "group_name": f"{spec.name}_production",
         "tags": {history.MODEL_TAG: spec.name},
         "code_version": code_version()[:12],
         "required_resource_keys": set(graph.RESOURCES),

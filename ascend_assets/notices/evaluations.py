@@ -17,8 +17,6 @@ PRODUCTION = frozenset({"drift", "metrics", "production"})
 """Assets `[model, ...]` whose checks fail with severity WARN where nobody could judge: that begins and ends nothing."""
 METRICS = {"error_rate": "error_rate", "load_time": "slow_load"}
 """Checks on `[model, "metrics"]` that are kinds of their own."""
-ALWAYS = frozenset({"metrics_available"})
-"""A check whose very meaning is that nobody could judge."""
 APPROVALS = "approvals"
 
 
@@ -83,8 +81,7 @@ def _signatures(seen: Seen, asset: tuple[str, ...], state: State) -> Notice:
 
 def _production(seen: Seen, asset: tuple[str, ...]) -> tuple[Notice, ...]:
     name, evaluation = seen.evaluation.check_name, seen.evaluation
-    judged = evaluation.passed or evaluation.severity == dg.AssetCheckSeverity.ERROR or name in ALWAYS
-    if not judged:
+    if not evaluation.passed and evaluation.severity != dg.AssetCheckSeverity.ERROR:
         return ()
     if asset[-1] == "drift":
         return (_notice(seen, "drift", KINDS["drift"].severity, _state(seen), f"{asset[0]}:{name}"),)

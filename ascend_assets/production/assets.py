@@ -54,7 +54,7 @@ def _asset(spec: ModelSpec, name: str, make: Make, **more: Any) -> dg.AssetsDefi
     common: dict[str, Any] = {
         "key": [spec.name, name],
         "owners": list(spec.owners),
-        "group_name": spec.name,
+        "group_name": f"{spec.name}_production",
         "tags": {history.MODEL_TAG: spec.name},
         "code_version": code_version()[:12],
         "required_resource_keys": set(graph.RESOURCES),

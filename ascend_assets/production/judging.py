@@ -62,6 +62,11 @@ def available(record: MetricsRecord) -> Judgement:
     entries = {"source": record.source, "figures": float(known)}
     if not missing:
         return Judgement("metrics_available", "good", f"{known} figures from {record.source}", entries)
+    if record.source == "none":
+        why = (
+            "not judged: nobody measures it; name a Prometheus in triggers.yaml, or let the serving side write metrics"
+        )
+        return Judgement("metrics_available", "unjudged", why, entries)
     said = listing(record.notes, shown=3)
     why = f"{', '.join(missing)} not known from {record.source}: {said or 'it said nothing'}"
     return Judgement("metrics_available", "bad", why, entries)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from ascend_assets.gates.wording import counted, listing
 from ascend_assets.production import layout
@@ -21,7 +22,7 @@ from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools, code_version
 from ascend_assets.triggers import Prometheus as Settings
 from resources.digests import canonical_json, sha256_bytes
-from resources.production.metrics_files import Minute, quantile, read_minutes
+from resources.production.metrics_files import METRICS, Minute, quantile, read_minutes
 from resources.production.prometheus import Answer, Prometheus, PrometheusDown, PrometheusError
 
 HOUR = timedelta(hours=1)
@@ -48,13 +49,17 @@ class _Figures:
 def gather(tools: Tools, spec: ModelSpec, settings: Settings | None, folder: Path) -> MetricsRecord:
     """The figures at this moment. `folder`: that of the model in its environment, for where there is no Prometheus."""
     now, environment = tools.now(), layout.environment(spec)
-    figures = of_files(folder, now) if settings is None else of_prometheus(settings, spec.name, environment, now)
+    source: Literal["prometheus", "files", "none"] = "prometheus"
+    if settings is not None:
+        figures = of_prometheus(settings, spec.name, environment, now)
+    else:
+        source, figures = ("files" if (folder / METRICS).exists() else "none"), of_files(folder, now)
     identity = {"stage": "metrics", "at": now.isoformat(), "code": code_version(), "environment": environment}
     return MetricsRecord(
         key=sha256_bytes(canonical_json({**identity, "figures": figures.found})),
         made_from={},
         environment=environment,
-        source="files" if settings is None else "prometheus",
+        source=source,
         at=now,
         figures=figures.found,
         notes=tuple(figures.notes[:_NOTES]),

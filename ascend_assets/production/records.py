@@ -73,7 +73,8 @@ class MetricsRecord(Record):
 
     stage: Literal["metrics"] = "metrics"
     environment: str
-    source: Literal["prometheus", "files"]
+    source: Literal["prometheus", "files", "none"]
+    """`none`: there is no Prometheus, and no server ever wrote files."""
     at: datetime
     figures: dict[str, float | None]
     notes: tuple[str, ...] = ()

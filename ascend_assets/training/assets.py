@@ -70,7 +70,7 @@ def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
         "description": "The model trained on production's labelled samples as well, set against the champion.",
         "kinds": {"python"},
         "owners": list(spec.owners),
-        "group_name": spec.name,
+        "group_name": f"{spec.name}_production",
         "tags": {history.MODEL_TAG: spec.name},
         "code_version": code_version()[:12],
         "required_resource_keys": set(graph.RESOURCES),

@@ -112,8 +112,8 @@ def test_what_could_not_be_judged_begins_and_ends_nothing(look: Look, asset: str
     assert look.again() == []
 
 
-def test_that_there_are_no_metrics_is_told(look: Look) -> None:
-    evaluated(look.instance, "tiny/metrics", "metrics_available", passed=False, severity=dg.AssetCheckSeverity.WARN)
+def test_that_there_are_no_metrics_any_more_is_told(look: Look) -> None:
+    evaluated(look.instance, "tiny/metrics", "metrics_available", passed=False)
     assert told(look.again()) == [("check_failed", "begun", "tiny/metrics:metrics_available")]
 
 

@@ -62,17 +62,23 @@ def test_figures_and_checks_are_shown(sandbox: Sandbox, root: Path) -> None:
     assert "error_rate_yesterday share" not in shown, "what is not known is no figure"
 
 
-def test_without_any_metrics_the_check_says_so(sandbox: Sandbox, root: Path) -> None:
+def test_where_nobody_measures_nothing_is_judged(sandbox: Sandbox, root: Path) -> None:
     in_production(sandbox)
     assert not root.exists()
     result = sandbox.run("tiny_production")
     assert result.success
     assert checks(result) == {
-        "metrics_available": (False, "ERROR"),
+        "metrics_available": (False, "WARN"),
         "error_rate": (False, "WARN"),
         "load_time": (False, "WARN"),
         "latency_p99": (False, "WARN"),
     }
+
+
+def test_a_server_that_stopped_writing_is_an_error(sandbox: Sandbox, root: Path) -> None:
+    in_production(sandbox)
+    (root / "tiny" / "dev" / "metrics").mkdir(parents=True)
+    assert checks(sandbox.run("tiny_production"))["metrics_available"] == (False, "ERROR")
 
 
 def past(sandbox: Sandbox, hours: int) -> None:
