@@ -3,6 +3,7 @@
 Here belongs laying it out, by the files that a user would edit. Not here: the daemon (`daemon.py`).
 """
 
+import json
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,4 +78,10 @@ class Installation:
     def ascend(self, *arguments: str) -> None:
         """The command line, which has to succeed."""
         done = self.checkout.ascend(*arguments)
+        assert done.returncode == 0, done.stderr
+
+    def launch(self, job: str, step: str, **form: str) -> None:
+        """What a person does who fills in a job's form: the run waits in the queue for the daemon."""
+        config = json.dumps({"ops": {step: {"config": form}}})
+        done = self.checkout.run("dagster", "job", "launch", "-w", "workspace.yaml", "-j", job, "--config-json", config)
         assert done.returncode == 0, done.stderr
