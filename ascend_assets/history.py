@@ -36,6 +36,14 @@ MARK = "standing"
 WHOLE_AGAIN = {"dagster/retry_strategy": "ALL_STEPS"}
 """Tag of jobs that Dagster begins anew after a crash. By default it goes on with the steps that are missing, and a
 release is refused, for the guard believes only the checks of a whole run."""
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+"""Of runs that wait or go on."""
 _LOOK_BACK = 50
 """How many materialisations of an asset are searched for work that can be reused."""
 _EVALUATIONS = 3

@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
@@ -21,6 +20,7 @@ from ascend_assets import commit_states, environments
 from ascend_assets.gates.wording import clipped, listing
 from ascend_assets.policy_file import BadPolicy
 from ascend_assets.triggers import CommitStatus, Repository, Triggers
+from ascend_assets.trouble import Trouble
 from resources.forges.errors import ForgeBusy, ForgeDenied, StatusRefused
 from resources.forges.status import Forge, report
 
@@ -38,16 +38,6 @@ DENIED_WAIT = 900.0
 BUSY_WAIT, LONGEST_BUSY_WAIT = 30.0, 900.0
 """Seconds until a forge that did not answer is asked again: doubled each time, up to the longest."""
 _FEW, _MOST = 50, 2000
-
-
-class Trouble(BaseModel):
-    """Since when the forge is in trouble, how often it was tried, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    since: str
-    times: int
-    why: str
 
 
 class _Cursor(BaseModel):
@@ -158,7 +148,7 @@ def _build(repository: Repository, settings: CommitStatus, url: str) -> dg.Senso
         try:
             tick.go(time.monotonic() + SECONDS)
         except (ForgeBusy, ForgeDenied) as error:
-            trouble = _again(cursor.trouble, now, error)
+            trouble = Trouble.met(cursor.trouble, clipped(str(error)), now)
             not_before = now + _wait(error, trouble.times)
         following = _Cursor(since=tick.since, told=tick.kept(), not_before=not_before, trouble=trouble)
         return dg.SensorResult(skip_reason=_said(tick, trouble), cursor=following.model_dump_json())
@@ -184,11 +174,6 @@ def _first_environment() -> str:
         return environments.in_force().first.name
     except BadPolicy:
         return "the first environment"
-
-
-def _again(before: Trouble | None, now: float, error: Exception) -> Trouble:
-    since = before.since if before else datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
-    return Trouble(since=since, times=before.times + 1 if before else 1, why=clipped(str(error)))
 
 
 def _wait(error: ForgeBusy | ForgeDenied, times: int) -> float:

@@ -9,10 +9,10 @@ tick that ends half-way changes nothing, and no commit gets a second run: its ru
 there, say which it has.
 """
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -36,13 +36,6 @@ from resources.git_command import GitError
 from resources.git_remote import Listing, RemoteTimeout, Tip
 
 _MAX_SAID = 1500
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 CandidateJob = dg.JobDefinition | UnresolvedAssetJobDefinition
 
@@ -104,7 +97,7 @@ class _Tick:
 
     def trouble(self, why: str) -> None:
         """The repository cannot be used now: told, and kept until it can be."""
-        self.cursor = self.cursor.troubled(why, _now())
+        self.cursor = self.cursor.troubled(why, time.time())
         self.told.append(why)
 
     def look(self, project: Path, loaded: Mapping[str, ModelSpec]) -> None:
@@ -131,7 +124,9 @@ class _Tick:
 
     def _fetched(self, repo: Path, where: Remote, listing: Listing) -> bool:
         """Bring here what is new; a job does what takes too long. Whether the repository is well."""
-        busy = dg.RunsFilter(job_name=requests.FETCH, tags={history.TRIGGER_TAG: self.name}, statuses=_UNFINISHED)
+        busy = dg.RunsFilter(
+            job_name=requests.FETCH, tags={history.TRIGGER_TAG: self.name}, statuses=history.UNFINISHED
+        )
         if self.instance.get_runs(busy, limit=1):
             self.told.append(f"a run of {requests.FETCH} goes on")
             return True
@@ -237,7 +232,3 @@ def _nowhere(project: Path, repo: Path | None, settings: Repository) -> str:
     if repo is None:
         return f"{project} is in no git repository, so there are no commits to follow"
     return f"the project has no remote {settings.name!r} and triggers.yaml gives no url for it: nothing to follow"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -26,6 +26,7 @@ from ascend_assets.stage import AssetKey, Tools
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.registry.ledger import Entry, LedgerBroken
 from resources.store.objects import StoreError
+from sensors.turns import beginning_with
 
 AT_MOST = 10
 """Deployments that one tick reports on: each reads and loads what is live."""
@@ -120,7 +121,7 @@ def deployed(
     following, trouble = cursor.following, ""
     try:
         tick = _Tick(context.instance, graph.tools(store, toolchain, project), seen, told, doubtful)
-        following = _walk(tick, _from(following, wanted))
+        following = _walk(tick, beginning_with(following, wanted, "/".join))
     except StoreError as error:
         trouble = f"the store cannot be used, so nobody knows what is live: {error}"
     said = [trouble, f"reported: {'; '.join(told)}" if told else "", _doubt(doubtful)]
@@ -145,11 +146,6 @@ def _walk(tick: _Tick, assets: list[AssetKey]) -> str:
             return "/".join(asset)
         tick.look(asset)
     return ""
-
-
-def _from(name: str, assets: list[AssetKey]) -> list[AssetKey]:
-    """All of them, beginning with that one or the one after its place."""
-    return [*(a for a in assets if "/".join(a) >= name), *(a for a in assets if "/".join(a) < name)]
 
 
 def _deployments(context: dg.SensorEvaluationContext) -> list[AssetKey]:

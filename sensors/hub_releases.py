@@ -23,6 +23,7 @@ from ascend_assets.hub.watching import Asked, Memory, Outcome
 from ascend_assets.spec import HubSource, ModelSpec
 from resources.hub.client import Hub
 from resources.hub.errors import TROUBLES, HubDown, HubError, HubTrouble
+from sensors.turns import beginning_with
 
 NAME = "hub_releases"
 SECONDS = 1.2
@@ -80,7 +81,7 @@ class _Tick:
 
     def _look(self, most: int) -> None:
         answered, trouble = False, ""
-        order = _from(self.memory.following, sorted(self.sources))
+        order = beginning_with(self.memory.following, self.sources)
         for place, model in enumerate(order):
             if place >= most or (place and time.monotonic() - self.begin > SECONDS):
                 self.memory = self.memory.model_copy(update={"following": model})
@@ -225,11 +226,6 @@ def _chain(error: SerializableErrorInfo | None) -> Sequence[SerializableErrorInf
 def _text(error: SerializableErrorInfo) -> str:
     """What an exception said, without the name of its class."""
     return error.message.strip().partition(": ")[2] or error.message.strip()
-
-
-def _from(name: str, models: list[str]) -> list[str]:
-    """All of them, beginning with that one or the one after its place."""
-    return [*(m for m in models if m >= name), *(m for m in models if m < name)]
 
 
 def _waits(memory: Memory) -> str:

@@ -8,7 +8,6 @@ point loses nothing and gathers nothing twice.
 """
 
 import time
-from datetime import UTC, datetime
 
 import dagster as dg
 from pydantic import ValidationError
@@ -16,9 +15,10 @@ from pydantic import ValidationError
 from ascend_assets import watchdog
 from ascend_assets.gates.wording import counted, listing
 from ascend_assets.notices import gathering, states, telling
-from ascend_assets.notices.gathering import Cursor, Gathered, Trouble
+from ascend_assets.notices.gathering import Cursor, Gathered
 from ascend_assets.notices.telling import Round
 from ascend_assets.triggers import Triggers
+from ascend_assets.trouble import Trouble
 from resources.home import home
 from resources.notify import outbox
 from resources.notify.outbox import Outbox, OutboxBusy
@@ -57,9 +57,9 @@ def build(settings: Triggers) -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=str(busy), cursor=context.cursor)
         except OSError as error:
             why = f"what is to be told cannot be kept in {place}: {error.strerror or type(error).__name__}"
-            return _result(cursor.model_copy(update={"trouble": _trouble(cursor, why, now)}), why)
+            return _result(cursor.model_copy(update={"trouble": Trouble.met(cursor.trouble, why, now)}), why)
         wrong = [f"{name}: {why}" for name, why in done.troubles.items()]
-        trouble = _trouble(cursor, listing(wrong), now) if wrong else None
+        trouble = Trouble.met(cursor.trouble, listing(wrong), now) if wrong else None
         return _result(after.model_copy(update={"trouble": trouble}), _said(found, box, done, aside))
 
     return notices
@@ -99,12 +99,6 @@ def _said(found: Gathered, box: Outbox, done: Round, aside: str) -> str:
         "" if box.lines else "no channel is set up in triggers.yaml",
     ]
     return ". ".join(filter(None, parts)) or "everybody has been told everything"
-
-
-def _trouble(cursor: Cursor, why: str, now: float) -> Trouble:
-    before = cursor.trouble
-    since = before.since if before else datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
-    return Trouble(since=since, times=before.times + 1 if before else 1, why=why[:500])
 
 
 def _read(text: str | None) -> Cursor:

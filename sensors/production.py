@@ -5,9 +5,8 @@ makes a look due (`ascend_assets/production/due.py`), or the look itself (`<mode
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -18,9 +17,11 @@ from ascend_assets.gates.wording import listing
 from ascend_assets.production import assets, due
 from ascend_assets.production.due import Looked, Seen
 from ascend_assets.spec import ModelSpec
+from ascend_assets.trouble import Trouble
 from resources.production.files import fingerprint, look
 from resources.production.metrics_files import METRICS
 from resources.production.samples import FEEDBACK, SAMPLES
+from sensors.turns import beginning_with
 
 NAME = "production"
 EVERY_SECONDS = 60
@@ -32,24 +33,6 @@ MOST_FILES = 20_000
 """Names that a tick reads in one of a model's folders."""
 
 Job = dg.JobDefinition | UnresolvedAssetJobDefinition
-
-_UNFINISHED = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-
-
-class Trouble(BaseModel):
-    """Folders that cannot be read: since when, in how many ticks in a row, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    since: str
-    times: int
-    why: str
 
 
 class Cursor(BaseModel):
@@ -80,7 +63,7 @@ class _Tick:
         if spec.production is None or not due.is_time(looked, spec.production.every_minutes, self.now):
             return
         job = f"{spec.name}_{assets.JOB}"
-        if self.instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1):
+        if self.instance.get_runs(dg.RunsFilter(job_name=job, statuses=history.UNFINISHED), limit=1):
             self.said.append(f"{spec.name}: a look goes on")
             return
         try:
@@ -134,8 +117,9 @@ def build(
         cursor, now = _read(context.cursor), clock()
         looks = {spec.name: cursor.looks[spec.name] for spec in watched if spec.name in cursor.looks}
         tick = _Tick(context.instance, now, has_prometheus, looks)
-        following = _walk(tick, _from(cursor.following, watched))
-        left = Cursor(looks=tick.looks, following=following, trouble=_trouble(cursor.trouble, tick.troubles, now))
+        following = _walk(tick, beginning_with(cursor.following, watched, lambda spec: spec.name))
+        trouble = Trouble.met(cursor.trouble, listing(tick.troubles), now) if tick.troubles else None
+        left = Cursor(looks=tick.looks, following=following, trouble=trouble)
         return dg.SensorResult(
             run_requests=tick.requests or None,
             skip_reason=None if tick.requests else _said(tick, watched),
@@ -145,7 +129,7 @@ def build(
     return production
 
 
-def _walk(tick: _Tick, specs: Iterator[ModelSpec]) -> str:
+def _walk(tick: _Tick, specs: Iterable[ModelSpec]) -> str:
     """Look at the models in turn; the name of the one to begin with next time, empty where all were looked at."""
     begin = time.monotonic()
     for spec in specs:
@@ -153,12 +137,6 @@ def _walk(tick: _Tick, specs: Iterator[ModelSpec]) -> str:
             return spec.name
         tick.model(spec)
     return ""
-
-
-def _from(name: str, specs: Sequence[ModelSpec]) -> Iterator[ModelSpec]:
-    """All of them, beginning with that one or the one after its place."""
-    yield from (spec for spec in specs if spec.name >= name)
-    yield from (spec for spec in specs if spec.name < name)
 
 
 def _request(spec: ModelSpec, job: str, following: Looked, reason: due.Why) -> dg.RunRequest:
@@ -169,13 +147,6 @@ def _request(spec: ModelSpec, job: str, following: Looked, reason: due.Why) -> d
         job_name=job,
         tags={history.TRIGGER_TAG: NAME, history.WHY_TAG: reason},
     )
-
-
-def _trouble(before: Trouble | None, troubles: Sequence[str], now: float) -> Trouble | None:
-    if not troubles:
-        return None
-    since = before.since if before else datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
-    return Trouble(since=since, times=(before.times if before else 0) + 1, why=listing(troubles)[:500])
 
 
 def _said(tick: _Tick, watched: Sequence[ModelSpec]) -> str:

@@ -24,9 +24,11 @@ from ascend_assets.stage import AssetKey
 from ascend_assets.training import due, facts, retraining, schedule
 from ascend_assets.training.due import Cause, Due, Wait
 from ascend_assets.training.facts import Seen
+from ascend_assets.trouble import Trouble
 from resources.configurable import Warehouse
 from resources.store.blobs import Blobs
 from resources.store.objects import StoreError
+from sensors.turns import beginning_with
 
 NAME = "retraining"
 EVERY_SECONDS = 60
@@ -42,14 +44,6 @@ class Part(BaseModel):
     """A part of the cursor."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Trouble(Part):
-    """Since when the store cannot be read, how often that was met, and why."""
-
-    since: datetime
-    times: int
-    why: str
 
 
 class OfModel(Part):
@@ -128,7 +122,7 @@ class _Tick:
         begin = time.monotonic()
         try:
             blobs, newest = self.store.blobs(), facts.newest_records(self.instance, self.wanted)
-            for name in _from(self.before.following, list(self.wanted)):
+            for name in beginning_with(self.before.following, self.wanted):
                 if time.monotonic() - begin > SECONDS:
                     self.following = name
                     break
@@ -139,16 +133,7 @@ class _Tick:
 
     def cursor(self) -> Cursor:
         """What the next tick goes on from."""
-        earlier = self.before.trouble
-        trouble = (
-            Trouble(
-                since=earlier.since if earlier else self.now,
-                times=(earlier.times if earlier else 0) + 1,
-                why=self.trouble[:_MAX_SAID],
-            )
-            if self.trouble
-            else None
-        )
+        trouble = Trouble.met(self.before.trouble, self.trouble, self.now.timestamp()) if self.trouble else None
         return Cursor(models=self.models, following=self.following, trouble=trouble)
 
     def _look(self, spec: ModelSpec, blobs: Blobs, newest: Mapping[AssetKey, str]) -> None:
@@ -214,8 +199,3 @@ def _request(spec: ModelSpec, cause: Cause) -> dg.RunRequest:
             retraining.EVIDENCE_TAG: cause.evidence,
         },
     )
-
-
-def _from(name: str, names: list[str]) -> list[str]:
-    """All of them, beginning with that one or the one after its place."""
-    return [*(n for n in names if n >= name), *(n for n in names if n < name)]

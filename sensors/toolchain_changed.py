@@ -24,6 +24,7 @@ from ascend_assets.stage import AssetKey, Tools
 from resources.ascend.toolchain import ToolchainError, ToolchainIdentity
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.store.objects import StoreError
+from sensors.turns import beginning_with
 
 SWITCH = "ASCEND_REBUILD_STALE"
 """Set to 1 where the daemon runs, to have stale models built again. Anything else, and unset: they are only shown."""
@@ -86,7 +87,7 @@ def build(jobs: Sequence[CandidateJob]) -> dg.SensorDefinition:
             tick = _Tick(context.instance, tools, tools.toolchain.describe())
         except (ToolchainError, StoreError) as error:
             return dg.SensorResult(skip_reason=f"nobody can say what is stale: {error}", cursor=context.cursor)
-        following = _walk(tick, _from(context.cursor or "", _oms(context)))
+        following = _walk(tick, beginning_with(context.cursor or "", _oms(context), "/".join))
         requests = _requests(tick, {job.name for job in jobs}, os.environ)
         return dg.SensorResult(
             asset_events=list(tick.answers),
@@ -119,11 +120,6 @@ def _walk(tick: _Tick, assets: list[AssetKey]) -> str:
             return "/".join(asset)
         tick.look(asset)
     return ""
-
-
-def _from(name: str, assets: list[AssetKey]) -> list[AssetKey]:
-    """All of them, beginning with that one or the one after its place."""
-    return [*(a for a in assets if "/".join(a) >= name), *(a for a in assets if "/".join(a) < name)]
 
 
 def _oms(context: dg.SensorEvaluationContext) -> list[AssetKey]:

@@ -5,6 +5,8 @@ Here belongs the cursor's layout, bounded, and reading it. Not here: moving it (
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ascend_assets.trouble import Trouble
+
 MAX_TRIES = 3
 """Ticks that a commit which cannot be read is tried in, before it is passed over."""
 MAX_POISONED = 50
@@ -16,14 +18,6 @@ class Frozen(BaseModel):
     """What another version wrote may have fields that this one does not know."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Trouble(Frozen):
-    """The repository cannot be used. `since`: UTC, ISO 8601."""
-
-    since: str
-    times: int
-    why: str
 
 
 class Stuck(Frozen):
@@ -70,13 +64,9 @@ class Cursor(Frozen):
     fetches: int = 0
     trouble: Trouble | None = None
 
-    def troubled(self, why: str, now: str) -> "Cursor":
-        """The same with the repository's trouble noted once more."""
-        before = self.trouble
-        trouble = Trouble(
-            since=before.since if before else now, times=(before.times if before else 0) + 1, why=why[:_MAX_WHY]
-        )
-        return self.model_copy(update={"trouble": trouble})
+    def troubled(self, why: str, now: float) -> "Cursor":
+        """The same with the repository's trouble noted once more. `now`: unix seconds."""
+        return self.model_copy(update={"trouble": Trouble.met(self.trouble, why, now)})
 
     def tried(self, ref: str, commit: str, why: str) -> "Cursor":
         """The same with one more try at a commit."""

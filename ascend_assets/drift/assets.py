@@ -7,20 +7,19 @@ A check that says drift fails as an error. One over its limit whose turn has not
 warning, and so does one that could not be judged: neither is a pass, and nobody is to be woken by it.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import dagster as dg
 
-from ascend_assets import graph, history
+from ascend_assets import beside, graph, history
 from ascend_assets.codec import UnreadableRecord, read_record
 from ascend_assets.drift import entries
-from ascend_assets.drift.look import Look, look
+from ascend_assets.drift.look import look
 from ascend_assets.drift.records import ACCURACY, CHECKS, PREDICTION, DriftCheck, DriftRecord
 from ascend_assets.production.records import ProductionRecord
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
-from ascend_assets.stage import AssetKey, Tools, code_version
+from ascend_assets.stage import AssetKey, Tools
 from resources.store.blobs import StoreError
 
 NAME = "drift"
@@ -71,45 +70,24 @@ def result(check: DriftCheck, name: str, record: DriftRecord) -> dg.AssetCheckRe
 
 
 def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
-    common: dict[str, Any] = {
-        "key": list(key(spec.name)),
-        "ins": {"production": dg.AssetIn([spec.name, "production"])},
-        "description": "How far production's samples are from the evaluation data of the release that is live.",
-        "kinds": {"numpy"},
-        "owners": list(spec.owners),
-        "group_name": f"{spec.name}_production",
-        "tags": {history.MODEL_TAG: spec.name},
-        "code_version": code_version()[:12],
-        "required_resource_keys": set(graph.RESOURCES),
-        "io_manager_key": "records",
-        "check_specs": [
-            dg.AssetCheckSpec(
-                name, asset=list(key(spec.name)), blocking=False, description=f"{MEANING[name]} It blocks nothing."
-            )
-            for name in CHECKS
-        ],
-    }
-    decorate: Callable[[Callable[..., Iterator[object]]], dg.AssetsDefinition] = dg.asset(**common)
+    own = list(key(spec.name))
 
-    @decorate
+    @beside.asset(
+        spec,
+        NAME,
+        ins={"production": dg.AssetIn([spec.name, "production"])},
+        description="How far production's samples are from the evaluation data of the release that is live.",
+        kinds={"numpy"},
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=own, description=f"{MEANING[name]} It blocks nothing.") for name in CHECKS
+        ],
+    )
     def _drift(context: dg.AssetExecutionContext, production: Record) -> Iterator[object]:
         if not isinstance(production, ProductionRecord):
             raise TypeError(f"{spec.name}/production holds a record of {production.stage}")
         tools = graph.tools_of(context.resources, context.log.info)
-        yield _materialised(look(tools, spec, production, latest(context.instance, tools, spec.name)))
+        found = look(tools, spec, production, latest(context.instance, tools, spec.name))
+        checks = [result(found.record.checks[name], name, found.record) for name in CHECKS]
+        yield beside.materialised(found.record, entries.of_look(found), checks)
 
     return _drift
-
-
-def _materialised(found: Look) -> dg.MaterializeResult[Any]:
-    record = found.record
-    return dg.MaterializeResult(
-        value=record,
-        data_version=dg.DataVersion(record.data_version),
-        metadata={
-            history.STAGE_KEY: record.key,
-            history.DATA_VERSION: record.data_version,
-            **entries.of_look(found),
-        },
-        check_results=[result(record.checks[name], name, record) for name in CHECKS],
-    )

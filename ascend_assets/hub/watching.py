@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from ascend_assets.hub.releases import Due
+from ascend_assets.trouble import Trouble
 from resources.breaker import COOL, FAILURES, Breaker
 
 LOST = 3600.0
@@ -56,14 +57,6 @@ class Seen(_Frozen):
     """Downloads that failed in a row."""
     failing_since: Text = ""
     why: Text = ""
-
-
-class Trouble(_Frozen):
-    """The hub is down. `since`: ISO 8601, UTC."""
-
-    since: Text
-    times: Annotated[int, Field(ge=1)]
-    why: Text
 
 
 class Failing(_Frozen):
@@ -144,10 +137,7 @@ class Memory(_Frozen):
 
     def silent(self, why: str, now: float) -> "Memory":
         """The hub does not answer as it should."""
-        known = self.trouble
-        trouble = Trouble(
-            since=known.since if known else iso(now), times=(known.times if known else 0) + 1, why=why[:_MAX_WHY]
-        )
+        trouble = Trouble.met(self.trouble, why, now)
         return self.model_copy(update={"trouble": trouble, "breaker": self.breaker.failed(now, why)})
 
     def retries(self, now: float) -> tuple[str, ...]:

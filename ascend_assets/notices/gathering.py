@@ -15,6 +15,7 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from pydantic import BaseModel, ConfigDict
 
 from ascend_assets.notices import evaluations, moves, runs
+from ascend_assets.trouble import Trouble
 from resources.notify.notice import Notice
 
 AT_MOST = 300
@@ -25,16 +26,6 @@ SECONDS = 1.0
 """A look begins no further step after so long; what is left waits for the next one."""
 LOOK_BACK = 3600.0
 """The first look goes back so many seconds: what is older is history and not news."""
-
-
-class Trouble(BaseModel):
-    """A source that is down: since when (ISO 8601), how many ticks in a row, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    since: str
-    times: int
-    why: str
 
 
 class Cursor(BaseModel):

@@ -4,13 +4,12 @@ Here belongs what a reader sees. Not here: making the records, or the assets (`a
 nothing: what is in production is there already.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from ascend_assets import history, markdown
+from ascend_assets import markdown
 from ascend_assets.dossier.summary import escaped
 from ascend_assets.dossier.text import clean
 from ascend_assets.gates.wording import counted
@@ -18,7 +17,6 @@ from ascend_assets.production import layout
 from ascend_assets.production.judging import Judgement
 from ascend_assets.production.queries import FIGURES
 from ascend_assets.production.records import MetricsRecord, ProductionRecord, ProposedLimitsRecord
-from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
 from resources.production.samples import AT, INPUT, LABEL, PREDICTION, REQUEST, SCORE, VERSION
 
@@ -26,18 +24,6 @@ SAMPLES_VALID = "samples_valid"
 _CELL = 200
 _FENCE = "`" * 12
 """No text of a model's file ends a block that so many open."""
-
-
-def materialised(
-    record: Record, entries: Mapping[str, Any], checks: tuple[dg.AssetCheckResult, ...] = ()
-) -> dg.MaterializeResult[Record]:
-    """A record as its asset's materialisation, with the names that `history.py` reads."""
-    return dg.MaterializeResult(
-        value=record,
-        data_version=dg.DataVersion(record.data_version),
-        metadata={history.STAGE_KEY: record.key, history.DATA_VERSION: record.data_version, **entries},
-        check_results=list(checks),
-    )
 
 
 def columns_of(spec: ModelSpec) -> dg.TableSchema:

@@ -11,12 +11,12 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from ascend_assets import graph, history, triggers
+from ascend_assets import beside, graph, history, triggers
 from ascend_assets.production import asset_results, gathering, judging, layout, metrics, proposing
 from ascend_assets.production.records import MetricsRecord
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
-from ascend_assets.stage import Tools, code_version
+from ascend_assets.stage import Tools
 from resources.home import home
 
 Result = dg.MaterializeResult[Any]
@@ -50,20 +50,9 @@ def build_job(spec: ModelSpec, looks: Iterable[dg.Definitions]) -> UnresolvedAss
 
 
 def _asset(spec: ModelSpec, name: str, make: Make, **more: Any) -> dg.AssetsDefinition:  # noqa: ANN401 - Dagster's own
-    """An asset beside the walk. `make` gets the step's context, the tools and the records of `ins` by name."""
-    common: dict[str, Any] = {
-        "key": [spec.name, name],
-        "owners": list(spec.owners),
-        "group_name": f"{spec.name}_production",
-        "tags": {history.MODEL_TAG: spec.name},
-        "code_version": code_version()[:12],
-        "required_resource_keys": set(graph.RESOURCES),
-        "io_manager_key": "records",
-        **more,
-    }
-    decorate: Callable[[Callable[..., Iterator[object]]], dg.AssetsDefinition] = dg.asset(**common)
+    """`make` gets the step's context, the tools and the records of `ins` by name."""
 
-    @decorate
+    @beside.asset(spec, name, **more)
     def _made(context: dg.AssetExecutionContext, **records: Record) -> Iterator[object]:
         yield make(context, graph.tools_of(context.resources, context.log.info), **records)
 
@@ -78,7 +67,7 @@ def _production(spec: ModelSpec) -> dg.AssetsDefinition:
     def _make(_: dg.AssetExecutionContext, tools: Tools) -> Result:
         record = gathering.gather(tools, spec, folder_of(spec))
         check = asset_results.samples_valid(record)
-        return asset_results.materialised(record, asset_results.of_production(record), (check,))
+        return beside.materialised(record, asset_results.of_production(record), (check,))
 
     return _asset(
         spec,
@@ -110,7 +99,7 @@ def _metrics(spec: ModelSpec) -> dg.AssetsDefinition:
     def _make(_: dg.AssetExecutionContext, tools: Tools) -> Result:
         record = metrics.gather(tools, spec, triggers.in_force().prometheus, folder_of(spec))
         checks = tuple(map(asset_results.judged, judging.judge(record, spec)))
-        return asset_results.materialised(record, asset_results.of_metrics(record), checks)
+        return beside.materialised(record, asset_results.of_metrics(record), checks)
 
     return _asset(
         spec,
@@ -127,7 +116,7 @@ def _proposed_limits(spec: ModelSpec) -> dg.AssetsDefinition:
         seen = proposing.looks(context.instance, tools, (spec.name, "metrics"), metrics)
         record = proposing.make(tools, spec, metrics, seen)
         patch = tools.blobs.path(record.patch) if record.patch else None
-        return asset_results.materialised(record, asset_results.of_proposals(record, patch))
+        return beside.materialised(record, asset_results.of_proposals(record, patch))
 
     return _asset(
         spec,

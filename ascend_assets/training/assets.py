@@ -5,12 +5,12 @@ when a retraining starts (`sensors/retraining.py`).
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
-from ascend_assets import graph, history
+from ascend_assets import beside, graph, history
 from ascend_assets.codec import UnreadableRecord, read_record
 from ascend_assets.production.records import ProductionRecord
 from ascend_assets.records import Record
@@ -63,23 +63,14 @@ def definitions(spec: ModelSpec) -> dg.Definitions:
 
 
 def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
-    common: dict[str, Any] = {
-        "key": list(retraining.key_of(spec.name)),
-        "ins": {"production": dg.AssetIn([spec.name, "production"])},
-        "deps": [dg.AssetKey([spec.name, "drift"])],
-        "description": "The model trained on production's labelled samples as well, set against the champion.",
-        "kinds": {"python"},
-        "owners": list(spec.owners),
-        "group_name": f"{spec.name}_production",
-        "tags": {history.MODEL_TAG: spec.name},
-        "code_version": code_version()[:12],
-        "required_resource_keys": set(graph.RESOURCES),
-        "io_manager_key": "records",
-    }
-
-    decorate: Callable[[Callable[..., Iterator[object]]], dg.AssetsDefinition] = dg.asset(**common)
-
-    @decorate
+    @beside.asset(
+        spec,
+        retraining.STAGE,
+        ins={"production": dg.AssetIn([spec.name, "production"])},
+        deps=[dg.AssetKey([spec.name, "drift"])],
+        description="The model trained on production's labelled samples as well, set against the champion.",
+        kinds={"python"},
+    )
     def _challenger(
         context: dg.AssetExecutionContext, config: ChallengerConfig, production: Record
     ) -> Iterator[object]:
@@ -89,18 +80,12 @@ def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
             raise TypeError("production holds a record of another stage: make it again")
         attempt = Attempt(_number(context.instance, tools, spec), config.why)
         record = challenger.make(tools, _key(spec, production, attempt), attempt, spec=spec, production=production)
-        candidate = str(Candidate.from_training(record.number, record.at))
-        yield dg.MaterializeResult(
-            value=record,
-            data_version=dg.DataVersion(record.data_version),
-            metadata={
-                history.CANDIDATE: candidate,
-                history.STAGE_KEY: record.key,
-                history.DATA_VERSION: record.data_version,
-                "seconds": time.monotonic() - begin,
-                **_shown(record, _judged(spec, record)),
-            },
-        )
+        shown = {
+            history.CANDIDATE: str(Candidate.from_training(record.number, record.at)),
+            "seconds": time.monotonic() - begin,
+            **_shown(record, _judged(spec, record)),
+        }
+        yield beside.materialised(record, shown)
 
     return _challenger
 

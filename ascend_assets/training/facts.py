@@ -28,13 +28,6 @@ Kind = TypeVar("Kind", bound=Record)
 PRODUCTION, DRIFT = "production", "drift"
 MOST_RUNS = 50
 """Retrainings of a model whose evidence is remembered."""
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 class Part(BaseModel):
@@ -124,7 +117,7 @@ def past(instance: dg.DagsterInstance, model: str) -> Past:
     """The model's retrainings, whoever started them."""
     job = retraining.job_name(model)
     records = instance.get_run_records(dg.RunsFilter(job_name=job), limit=MOST_RUNS)
-    unfinished = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=UNFINISHED), limit=1)
+    unfinished = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=history.UNFINISHED), limit=1)
     tags = (one.dagster_run.tags.get(retraining.EVIDENCE_TAG) for one in records)
     return Past(
         in_flight=unfinished[0].dagster_run.run_id if unfinished else "",

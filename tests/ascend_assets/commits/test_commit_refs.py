@@ -79,7 +79,7 @@ def test_tries_are_counted_for_one_commit() -> None:
 
 
 def test_a_cursor_survives_what_a_later_version_added() -> None:
-    cursor = Cursor(refs={"heads/m": "1"}, waiting=3).troubled("down", "now")
+    cursor = Cursor(refs={"heads/m": "1"}, waiting=3).troubled("down", 0.0)
     text = cursor.model_dump_json(exclude_defaults=True)
     assert cursors.read(text) == cursor
     assert cursors.read(text[:-1] + ',"later":1}') == cursor

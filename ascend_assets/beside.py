@@ -1,0 +1,48 @@
+"""Assets of a model beside its walk: how it does in production, and what is trained for that.
+
+Here belongs what all of them share. Not here: what each is (`production/`, `drift/`, `training/`), or a candidate's
+stages (`graph.py`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from ascend_assets import graph, history
+from ascend_assets.records import Record
+from ascend_assets.spec import ModelSpec
+from ascend_assets.stage import code_version
+
+Make = Callable[..., Iterator[object]]
+
+
+def asset(spec: ModelSpec, name: str, **more: Any) -> Callable[[Make], dg.AssetsDefinition]:  # noqa: ANN401 - Dagster's
+    """A decorator that makes the asset `[model, name]` of a step; `more` as `dagster.asset` takes it.
+
+    It has a group of its own beside the walk's, so that materialising all of a model's group builds a candidate.
+    """
+    common: dict[str, Any] = {
+        "key": [spec.name, name],
+        "owners": list(spec.owners),
+        "group_name": f"{spec.name}_production",
+        "tags": {history.MODEL_TAG: spec.name},
+        "code_version": code_version()[:12],
+        "required_resource_keys": set(graph.RESOURCES),
+        "io_manager_key": "records",
+        **more,
+    }
+    decorate: Callable[[Make], dg.AssetsDefinition] = dg.asset(**common)
+    return decorate
+
+
+def materialised(
+    record: Record, shown: Mapping[str, Any], checks: Iterable[dg.AssetCheckResult] = ()
+) -> dg.MaterializeResult[Any]:
+    """A step's result: the record, by the names that `history` reads, and what else is shown of it."""
+    return dg.MaterializeResult(
+        value=record,
+        data_version=dg.DataVersion(record.data_version),
+        metadata={history.STAGE_KEY: record.key, history.DATA_VERSION: record.data_version, **shown},
+        check_results=list(checks),
+    )
