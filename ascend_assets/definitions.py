@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import models, operator_jobs, triggers
+from ascend_assets import models, operator_jobs, triggers_file
 from ascend_assets.component import AscendModel, model_definitions
 from ascend_assets.io_manager import RecordIOManager
 from ascend_assets.spec import ModelSpec
@@ -39,7 +39,7 @@ def build_defs(
         parts, specs = _models(folder)
     else:
         parts = [model_definitions(spec) for spec in specs.values()]
-    settings = triggers.in_force() if settings is None else settings
+    settings = triggers_file.in_force() if settings is None else settings
     return dg.Definitions.merge(
         *parts,
         dg.Definitions(

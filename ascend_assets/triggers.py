@@ -1,19 +1,15 @@
 """What starts runs by itself in this installation, and whom it tells. `triggers.yaml` says it.
 
-Here belong the settings' types and the settings in force. Not here: reading them (`triggers_file.py`), what a model
-says itself (`defs.yaml`), or deciding that something is due (`sensors/`). No secret stands in the file: a setting that
-ends in `_env` names the environment variable that holds one.
+Here belong the settings' types. Not here: reading them, and those in force (`triggers_file.py`), what a model says
+itself (`defs.yaml`), or deciding that something is due (`sensors/`). No secret stands in the file: a setting that ends
+in `_env` names the environment variable that holds one.
 """
 
-import os
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, field_validator
 
 from ascend_assets.notices.kinds import KINDS
-from resources.home import PROJECT
 
 Variable = Annotated[str, StringConstraints(pattern=r"^([A-Z][A-Z0-9_]{0,99})?$")]
 """Name of an environment variable; empty for none."""
@@ -117,20 +113,3 @@ class Triggers(Strict):
     hub: Hub = Hub()
     prometheus: Prometheus | None = None
     notices: Notices = Notices()
-
-
-def location() -> Path:
-    """The settings' file: `ASCEND_TRIGGERS`, else the project's `triggers.yaml`."""
-    return Path(os.environ.get("ASCEND_TRIGGERS") or PROJECT / "triggers.yaml").absolute()
-
-
-def in_force() -> Triggers:
-    """The settings in force, read once in a process. Raises `triggers_file.BadTriggers`."""
-    return _read_once(location())
-
-
-@cache
-def _read_once(path: Path) -> Triggers:
-    from ascend_assets import triggers_file
-
-    return triggers_file.read(path)

@@ -1,10 +1,12 @@
-"""Reading `triggers.yaml`, and refusing settings that do less than they seem to.
+"""Reading `triggers.yaml`, refusing settings that do less than they seem to, and the settings in force.
 
 Not here: what a field may hold (`triggers.py`). A project without the file starts nothing by itself but what its
 models' own files ask for.
 """
 
+import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,6 +14,7 @@ from pydantic import ValidationError
 from ascend_assets import yaml_file
 from ascend_assets.triggers import Triggers
 from ascend_assets.yaml_file import BadYaml, Location, Problem, YamlFile
+from resources.home import PROJECT
 
 
 class BadTriggers(BadYaml):
@@ -19,6 +22,21 @@ class BadTriggers(BadYaml):
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__(problems, "the triggers")
+
+
+def location() -> Path:
+    """The settings' file: `ASCEND_TRIGGERS`, else the project's `triggers.yaml`."""
+    return Path(os.environ.get("ASCEND_TRIGGERS") or PROJECT / "triggers.yaml").absolute()
+
+
+def in_force() -> Triggers:
+    """The settings in force, read once in a process. Raises `BadTriggers`."""
+    return _read_once(location())
+
+
+@cache
+def _read_once(path: Path) -> Triggers:
+    return read(path)
 
 
 def read(path: Path) -> Triggers:

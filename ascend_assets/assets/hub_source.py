@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ascend_assets import triggers
+from ascend_assets import triggers_file
 from ascend_assets.codec import read_record
 from ascend_assets.hub import configuration
 from ascend_assets.hub.configuration import Fields, IncompatibleConfiguration
@@ -44,7 +44,7 @@ def freeze(tools: Tools, spec: ModelSpec, source: HubSource, version: str, own: 
     Raises `HubTrouble` (it may be over later); `HubRefused`, `configuration.ConfigurationError`, and `ArchiveError`
     where the model's own folder has such files itself (it will not).
     """
-    hub, released = connected(triggers.in_force().hub), tools.registry.latest(spec.name)
+    hub, released = connected(triggers_file.in_force().hub), tools.registry.latest(spec.name)
     revisions = (version,) if version else _known(tools, source, released)
     copy = _first_compatible(tools, hub, spec, source, released, revisions)
     extended(own, {f"{HUB_FOLDER}/{path}": copy.folder / path for path in copy.files}, archive)
@@ -92,7 +92,7 @@ def _first_compatible(
 
 def _copy(tools: Tools, hub: Hub, source: HubSource, revision: str, files: Iterable[str]) -> Copy:
     tools.say(f"{source.modelscope} {revision}")
-    bounds = limits(triggers.in_force().hub)
+    bounds = limits(triggers_file.in_force().hub)
     return copies.copy(hub, copies_folder(), source.modelscope, revision, files, limits=bounds, say=tools.say)
 
 

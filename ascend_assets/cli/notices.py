@@ -30,9 +30,9 @@ def notices(*, test: str | None, limit: int, as_json: bool) -> None:
 
     Exit code 1: a channel cannot be used, or the test message did not arrive.
     """
-    from ascend_assets import triggers
+    from ascend_assets import triggers_file
 
-    settings = triggers.in_force()
+    settings = triggers_file.in_force()
     if test is not None:
         _try(settings, test, as_json=as_json)
         return

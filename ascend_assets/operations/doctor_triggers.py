@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from ascend_assets import triggers, triggers_file
+from ascend_assets import triggers_file
 from ascend_assets.gates.wording import listing
 from ascend_assets.operations.finding import Finding
 from resources.home import Home
@@ -21,7 +21,7 @@ _STORAGES = frozenset({"storage", "run_storage", "schedule_storage"})
 
 def settings() -> Finding:
     """Whether `triggers.yaml` can be in force: nothing loads in Dagster where it cannot."""
-    place = triggers.location()
+    place = triggers_file.location()
     try:
         found = triggers_file.read(place)
     except triggers_file.BadTriggers as error:

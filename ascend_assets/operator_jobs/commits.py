@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ascend_assets import history, models, triggers
+from ascend_assets import history, models, triggers_file
 from ascend_assets.assets.source import FOLDER
 from ascend_assets.commits import child, repositories, requests
 from ascend_assets.commits.affected import Sources
@@ -83,7 +83,7 @@ def _again(context: dg.OpExecutionContext, form: Again, tools: Tools) -> Mapping
 
 
 def _fetch(context: dg.OpExecutionContext, form: Which, tools: Tools) -> Mapping[str, Any]:
-    settings = next((each for each in triggers.in_force().repositories if each.name == form.repository), None)
+    settings = next((each for each in triggers_file.in_force().repositories if each.name == form.repository), None)
     if settings is None:
         raise NotTriable(f"triggers.yaml has no repository {form.repository[:80]!r}")
     repo = git.repository(tools.repository)

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from ascend_assets import beside, graph, history, triggers
+from ascend_assets import beside, graph, history, triggers_file
 from ascend_assets.production import asset_results, gathering, judging, layout, metrics, proposing
 from ascend_assets.production.records import MetricsRecord
 from ascend_assets.records import Record
@@ -97,7 +97,7 @@ _MEANT = {
 
 def _metrics(spec: ModelSpec) -> dg.AssetsDefinition:
     def _make(_: dg.AssetExecutionContext, tools: Tools) -> Result:
-        record = metrics.gather(tools, spec, triggers.in_force().prometheus, folder_of(spec))
+        record = metrics.gather(tools, spec, triggers_file.in_force().prometheus, folder_of(spec))
         checks = tuple(map(asset_results.judged, judging.judge(record, spec)))
         return beside.materialised(record, asset_results.of_metrics(record), checks)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from webhook_server import serving
 
-from ascend_assets import triggers
+from ascend_assets import triggers_file
 from ascend_assets.notices import grouping, telling
 from resources.notify import outbox
 from resources.notify.notice import Notice, State, notice
@@ -29,7 +29,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ASCEND_STATE", str(tmp_path / "state"))
     for name in ("TEAM_HOOK", "OPS_HOOK"):
         monkeypatch.setenv(name, "json://127.0.0.1:1/very-secret-word")
-    triggers._read_once.cache_clear()
+    triggers_file._read_once.cache_clear()
     return telling.folder()
 
 
