@@ -27,6 +27,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "triggers.yaml").write_text(FILE)
     monkeypatch.setenv("ASCEND_TRIGGERS", str(tmp_path / "triggers.yaml"))
     monkeypatch.setenv("ASCEND_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("COLUMNS", "200")
     for name in ("TEAM_HOOK", "OPS_HOOK"):
         monkeypatch.setenv(name, "json://127.0.0.1:1/very-secret-word")
     triggers_file._read_once.cache_clear()
