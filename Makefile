@@ -32,9 +32,9 @@ types: $(READY)
 	$(BIN)/mypy
 	$(BIN)/mypy tests/torch/*.py
 
-# Tests that share one daemon are a group.
+# A file's tests stay in one process, for some share what takes long to start; the longest files are not last.
 unit: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 defs: $(READY)
 	@$(BIN)/ascend init

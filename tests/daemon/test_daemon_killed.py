@@ -11,7 +11,7 @@ from installation import Installation, commit, write_model
 
 from ascend_assets import history
 
-pytestmark = [pytest.mark.xdist_group("daemon_killed"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 MODELS = ("other", "tiny")
 COMMITS = 3

@@ -19,7 +19,7 @@ from installation import commit, write_model
 
 from ascend_assets import history
 
-pytestmark = [pytest.mark.xdist_group("daemon"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 
