@@ -56,19 +56,20 @@ class Watch:
 @click.command(short_help="Build a candidate of a model and carry it to dev.")
 @click.argument("model")
 @click.option("--commit", default="", metavar="REV", help="Build this commit's files instead of the working tree's.")
+@click.option("--hub", default="", metavar="VERSION", help="Take this version of the model's hub.")
 @options.maybe_reason
 @options.as_json
-def run(*, model: str, commit: str, reason: str, as_json: bool) -> None:
+def run(*, model: str, commit: str, hub: str, reason: str, as_json: bool) -> None:
     """Build a candidate of MODEL and carry it to dev, if every gate lets it pass.
 
     Exit code 0: deployed to dev. 1: judged and refused. 2: not usable.
     """
     from ascend_assets.cli import outcome, session
 
-    with session.opened(model, commit) as work:
+    with session.opened(model, commit, hub) as work:
         watch = Watch(quiet=as_json)
         if not as_json:
-            progress(f"{model}: {work.commit[:12] or 'what is checked out'} -> {in_force().first.name}")
+            progress(f"{model}: {hub or work.commit[:12] or 'what is checked out'} -> {in_force().first.name}")
             progress(f"  {'toolchain':28} {work.toolchain()}")
         begin = time.monotonic()
         with listening(watch):

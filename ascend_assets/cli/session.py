@@ -23,7 +23,7 @@ from ascend_assets.codec import AnyRecord, read_record
 from ascend_assets.definitions import build_defs
 from ascend_assets.guard import NotReleasable
 from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
-from ascend_assets.spec import ModelSpec
+from ascend_assets.spec import HubSource, ModelSpec
 from ascend_assets.stage import AssetKey, Tools
 from ascend_assets.walk import key_of, stages
 from resources import git, tarball
@@ -59,6 +59,8 @@ class Session:
     home: Home
     instance: dg.DagsterInstance
     definitions: dg.Definitions
+    hub: str = ""
+    """The version of the model's hub that is asked for; empty for none."""
 
     def execute(self, job: str, reason: str) -> Ended:
         """Run a job to its end. Raises `KeyboardInterrupt` when Ctrl-C ended it."""
@@ -98,15 +100,16 @@ class Session:
         recorded = [stage.asset for stage in stages(self.spec) if stage.name in {"release", "deployment"}]
         ops: dict[str, Any] = {"__".join(a): {"config": {"actor": actor(), "reason": reason}} for a in recorded}
         if job.endswith("_candidate"):
-            ops["__".join(key_of(self.spec, "source"))] = {"config": {"commit": self.commit}}
+            ops["__".join(key_of(self.spec, "source"))] = {"config": {"commit": self.commit, "hub": self.hub}}
         return ops
 
 
 @contextmanager
-def opened(model: str, commit: str) -> Iterator[Session]:
+def opened(model: str, commit: str, hub: str = "") -> Iterator[Session]:
     """Everything that a run of `model` needs, locked against a second run.
 
-    Raises `Unusable` for an unknown model, `BadModel` for a bad file, `ModelBusy` where somebody else is at it.
+    Raises `Unusable` for an unknown model, or a hub's version of one that is from none; `BadModel` for a bad file,
+    `ModelBusy` where somebody else is at it.
     """
     # SQLAlchemy logs a traceback when Ctrl-C comes while it closes a connection; what matters is raised as well.
     logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL + 1)
@@ -114,6 +117,8 @@ def opened(model: str, commit: str) -> Iterator[Session]:
     if commit:
         commit = git.resolve(PROJECT, commit)
     spec = _spec_at(commit, model) if commit else _spec_now(model)
+    if hub and not isinstance(spec.source, HubSource):
+        raise Unusable(f"--hub {hub}: {model} comes from no model hub; see docs/hub.md")
     with model_lock(places.locks, model), dg.DagsterInstance.get() as instance:
         _bury(instance, model)
         pools.reclaim(instance, places.locks)
@@ -124,6 +129,7 @@ def opened(model: str, commit: str) -> Iterator[Session]:
             home=places,
             instance=instance,
             definitions=build_defs(specs={spec.name: spec}),
+            hub=hub,
         )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import onnx
 import pytest
+from hub_project import HUB_MODEL, SOURCE, hub_files
+from hub_server import FakeHub, serving
 from project_fixtures import make_checkout
 from sandbox import Checkout, git
 from strange_models import tokens
@@ -219,6 +221,29 @@ def test_a_checkout_without_git_still_runs(shared: Checkout) -> None:
     finally:
         (shared.root / "kept").rename(shared.root / ".git")
         git(shared.root, "status")
+
+
+def test_a_version_of_a_hub_is_built_by_hand(shared: Checkout) -> None:
+    folder = add_model(shared, "hubbed")
+    source = f"source: {{modelscope: {HUB_MODEL}, since: v1.0.0, files: [model.onnx], onnx: model.onnx}}"
+    definition = folder / models.FILE_NAME
+    definition.write_text(definition.read_text().replace(SOURCE, source))
+    (folder / "model.onnx").unlink()
+    git(shared.root, "add", "-A")
+    git(shared.root, "commit", "-qm", "a model of a hub")
+    hub = FakeHub()
+    for version in ("v1.0.0", "v1.1.0"):
+        hub.publish(HUB_MODEL, version, hub_files())
+    with serving(hub):
+        ended = shared.ascend("run", "hubbed", "--hub", "v1.1.0", "--json", MODELSCOPE_ENDPOINT=hub.endpoint)
+    assert ended.returncode == 0, ended.stderr
+    assert one_object(ended)["candidate"].endswith("-hub-v1.1.0")
+
+
+def test_a_version_of_a_hub_is_refused_where_the_model_is_from_none(shared: Checkout) -> None:
+    ended = shared.ascend("run", "tiny", "--hub", "v1.0.0")
+    assert ended.returncode == 2
+    assert "tiny comes from no model hub" in ended.stderr
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_one_refusal_stops_no_other_rebuild(
     ("error", "refused"), [(Refused("a gate said no"), True), (ModelBusy("tiny", None), False)], ids=["gate", "lock"]
 )
 def test_why_a_model_was_not_built_is_kept(monkeypatch: pytest.MonkeyPatch, error: Exception, refused: bool) -> None:  # noqa: FBT001
-    def opened(_model: str, _commit: str) -> None:
+    def opened(_model: str, _commit: str, _hub: str = "") -> None:
         raise error
 
     monkeypatch.setattr("ascend_assets.cli.session.opened", opened)
