@@ -134,6 +134,8 @@ def _run(
             context.log.info("toolchain: %s", bench.chosen)
         if stage.name == "release":
             guard.require(context.instance, spec, records["dossier"])
+        if stage.name == "deployment":
+            guard.require_not_overtaken(context.instance, context.run, bench.ledger, stage.asset, records["release"])
         key = stage.key(bench, records)
         record = _reusable(context.instance, bench, stage, key) if stage.reusable else None
         reused = record is not None

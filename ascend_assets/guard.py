@@ -1,11 +1,13 @@
-"""The last gate, inside `release` itself, because a blocking check guards only its own run.
+"""The last gate, inside `release` itself, because a blocking check guards only its own run; and one before deploying.
 
 Here belongs comparing what the event log says of a model with the dossier that asks to be released: every record the
 newest, every check evaluated on it and passed. It is the third layer; `assets/release.py` judges the evidence once more
-and believes no stored check at all.
+and believes no stored check at all. Before a deployment: that a run that was begun anew after a crash comes not too
+late.
 """
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRun
+from dagster._core.storage.tags import RETRY_NUMBER_TAG, ROOT_RUN_ID_TAG
 
 from ascend_assets import history
 from ascend_assets.checks import check_keys
@@ -13,6 +15,11 @@ from ascend_assets.records import DossierRecord, Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey
 from ascend_assets.walk import key_of, stages
+from resources.registry.ledger import Ledger
+
+
+class Overtaken(Exception):
+    """A run that Dagster began anew after a crash, whose model was deployed meanwhile by another."""
 
 
 class NotReleasable(Exception):
@@ -27,6 +34,29 @@ def require(instance: DagsterInstance, spec: ModelSpec, dossier: Record) -> None
         raise NotReleasable(
             f"{spec.name} cannot be released:\n{listed}\nRun the whole candidate: ascend run {spec.name}"
         )
+
+
+def require_not_overtaken(
+    instance: DagsterInstance, run: DagsterRun, ledger: Ledger, deployment: AssetKey, release: Record
+) -> None:
+    """Raise `Overtaken` where an automatic retry would replace what was deployed after its first attempt began.
+
+    Candidates of a model are built in order; one that crashed is begun anew behind those that came after it.
+    """
+    root = run.tags.get(ROOT_RUN_ID_TAG, "")
+    first = instance.get_run_record_by_id(root) if root and RETRY_NUMBER_TAG in run.tags else None
+    if first is None:
+        return
+    model, environment, _ = deployment
+    live = ledger.live(environment, model)
+    began = first.start_time or first.create_timestamp.timestamp()
+    if live is None or live.release_digest == release.data_version or live.at.timestamp() < began:
+        return
+    raise Overtaken(
+        f"{model} {live.version} was deployed to {environment} after this candidate's first attempt began, which "
+        f"crashed: it is released, and not deployed in its place. If it should be: ascend promote {model} --to "
+        f"{environment} --version VERSION"
+    )
 
 
 def refusals(instance: DagsterInstance, spec: ModelSpec, dossier: Record) -> tuple[str, ...]:

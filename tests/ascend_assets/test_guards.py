@@ -25,6 +25,34 @@ def released(sandbox: Sandbox) -> list[str]:
     return [release.version for release in sandbox.store.registry().releases("tiny")]
 
 
+def again(sandbox: Sandbox, commit: str, first: str) -> dg.ExecuteInProcessResult:
+    """What Dagster does after a crash: the run of that id begins anew."""
+    job = sandbox.definitions().resolve_job_def("tiny_candidate")
+    tags = {"dagster/retry_number": "1", "dagster/root_run_id": first, "dagster/parent_run_id": first}
+    config = {"ops": {"tiny__source": {"config": {"commit": commit}}}}
+    return job.execute_in_process(run_config=config, tags=tags, instance=sandbox.instance, raise_on_error=False)
+
+
+def test_a_crashed_candidate_that_is_begun_anew_replaces_nothing_that_came_after_it(sandbox: Sandbox) -> None:
+    older = sandbox.commit_id
+    crashed = sandbox.run(commit=older).run_id
+    write_tiny(sandbox.model, seed=1)
+    newer = sandbox.commit()
+    assert sandbox.run(commit=newer).success
+    late = again(sandbox, older, crashed)
+    assert "tiny 1.1.0 was deployed to dev after this candidate's first attempt began" in why(late)
+    assert "ascend promote tiny --to dev" in why(late)
+    live = sandbox.store.ledger().live("dev", "tiny")
+    assert live is not None
+    assert live.version == "1.1.0"
+    assert sandbox.run(commit=older).success, "whoever asks for it on purpose has it"
+
+
+def test_a_crashed_candidate_that_nobody_overtook_is_deployed(sandbox: Sandbox) -> None:
+    first = sandbox.run(commit=sandbox.commit_id)
+    assert again(sandbox, sandbox.commit_id, first.run_id).success
+
+
 def test_a_failed_gate_stops_a_release_that_is_clicked_later(sandbox: Sandbox) -> None:
     sandbox.run()
     write_tiny(sandbox.model, seed=1, scale=1e6)

@@ -9,7 +9,7 @@ from dagster._core.scheduler.instigation import TickStatus
 from installation import Installation, commit, write_model
 from webhook_server import serving
 
-pytestmark = [pytest.mark.xdist_group("daemon_notices"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 TRIGGERS = """\
     repositories:
