@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ascend_assets.commits.cursor import MAX_GONE, Cursor
+from ascend_assets.gates.wording import counted
 from resources.git_remote import Tip
 
 MAX_FOLLOWED = 1000
@@ -53,7 +54,7 @@ def based(cursor: Cursor, tips: Mapping[str, Tip], patterns: tuple[str, ...]) ->
     new = {ref: tip.commit for ref, tip in tips.items() if ref not in before}
     based_on = cursor.model_copy(update={"refs": {**before, **new}, "patterns": patterns})
     if cursor.refs is None or new:
-        return based_on, f"{len(new)} more branches or tags are followed from here on"
+        return based_on, f"followed from here on: {counted(len(new), 'branch or tag', 'branches and tags')} more"
     return based_on, ""
 
 

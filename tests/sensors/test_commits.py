@@ -163,7 +163,7 @@ def test_wider_patterns_do_not_build_the_past_of_old_branches(follow: Follow, up
     follower.settings["branches"] = ["main", "old"]
     assert follower.tick() == []
     assert (follower.state.refs or {})["heads/old"] == old
-    assert "1 more branches or tags are followed from here on" in follower.told
+    assert "followed from here on: 1 branch or tag more" in follower.told
     new = upstream.pushed()
     assert follower.tick() == [("tiny", new)]
 

@@ -227,7 +227,7 @@ def test_thousands_of_branches_are_bounded(follow: Follow, upstream: Upstream, m
     follower.settings["branches"] = ["main"]
     assert follower.tick() == []
     assert follower.state.refs == {"heads/main": commit}
-    assert "1 more branches or tags are followed from here on" in follower.told
+    assert "followed from here on: 1 branch or tag more" in follower.told
 
 
 def test_hostile_names_are_not_followed(follow: Follow, upstream: Upstream) -> None:
