@@ -11,7 +11,7 @@ from typing import Any
 from dagster import MetadataValue
 
 from ascend_assets import markdown
-from ascend_assets.assets import dossier
+from ascend_assets.assets import causes, dossier
 from ascend_assets.dossier.charts.precision import Size, precision_curve
 from ascend_assets.dossier.charts.runs import NARROW as RUNS_NARROW
 from ascend_assets.dossier.charts.runs import runs_plot
@@ -86,6 +86,7 @@ def _source(record: SourceRecord) -> Entries:
         "author": record.author or "unknown",
         "dirty": record.dirty,
         "bytes": record.archive.size,
+        **({"made of": causes.line(record)[0]} if causes.line(record) else {}),
     }
 
 

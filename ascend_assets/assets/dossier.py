@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ascend_assets import evidence
+from ascend_assets.assets import causes
 from ascend_assets.assets.source import FOLDER
 from ascend_assets.dossier import render
 from ascend_assets.dossier.compare import compare_with_release
@@ -81,7 +82,7 @@ def content(
         lint=lint if isinstance(lint, LintRecord) else None,
         targets=tuple(refused.get(t.key) or _target(t.key, records) for t in spec.targets),
         toolchain=tools.toolchain.describe(),
-        provenance=pipeline(tools),
+        provenance={**causes.told(tools, spec, source), **pipeline(tools)},
     )
     complete = {"source", "onnx", "lint"} <= records.keys() and not any(t.missing for t in now.targets)
     own = contents(evidence.candidate(spec, records)) if complete else None
@@ -104,11 +105,14 @@ def previous_release(tools: Tools, spec: ModelSpec, own: Contents | None) -> Rel
 
 
 def changelog(tools: Tools, previous: Release | None, source: SourceRecord) -> tuple[str, ...]:
-    """Subjects of the commits to the model's files since a release, newest first; nothing where one is in no commit."""
+    """What the candidate is made of beside a commit, then what its commits say, newest first.
+
+    Those to the model's files since a release are named; none where one of the two is in no commit.
+    """
     if previous is None or not previous.commit or not source.commit:
-        return ()
+        return causes.line(source)
     folder = tools.repository / FOLDER / source.model
-    return git.subjects(tools.repository, previous.commit, source.commit, folder)
+    return (*causes.line(source), *git.subjects(tools.repository, previous.commit, source.commit, folder))
 
 
 def pipeline(tools: Tools) -> dict[str, str]:

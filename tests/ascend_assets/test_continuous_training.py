@@ -126,6 +126,10 @@ def test_a_world_that_changes_is_learnt_and_released_to_dev(site: Site) -> None:
     release = site.store.registry().get(MODEL, "1.1.0")
     assert "-ct-0001" in release.candidate
     assert release.onnx.sha256 == challenger.file.sha256
+    assert release.changelog.startswith("continuous training 1, because of ")
+    page = site.store.blobs().read(release.dossier).decode()
+    assert "better on production" in page, "who decides on it reads why it was made"
+    assert challenger.trained.sha256 in page
 
     again = site.tick(first.cursor)
     assert not again.run_requests
