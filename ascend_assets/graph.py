@@ -6,6 +6,7 @@ Not here: checks (`checks.py`), or what a stage does.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -135,7 +136,8 @@ def _run(
         if stage.name == "release":
             guard.require(context.instance, spec, records["dossier"])
         if stage.name == "deployment":
-            guard.require_not_overtaken(context.instance, context.run, bench.ledger, stage.asset, records["release"])
+            stays = guard.overtaken(context.instance, context.run, bench.ledger, stage.asset, records["release"])
+            order = replace(order, stays=stays)
         key = stage.key(bench, records)
         record = _reusable(context.instance, bench, stage, key) if stage.reusable else None
         reused = record is not None

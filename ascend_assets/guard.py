@@ -18,10 +18,6 @@ from ascend_assets.walk import key_of, stages
 from resources.registry.ledger import Ledger
 
 
-class Overtaken(Exception):
-    """A run that Dagster began anew after a crash, whose model was deployed meanwhile by another."""
-
-
 class NotReleasable(Exception):
     """A candidate whose gates are failed, stale or were never evaluated. The message lists every reason."""
 
@@ -36,26 +32,28 @@ def require(instance: DagsterInstance, spec: ModelSpec, dossier: Record) -> None
         )
 
 
-def require_not_overtaken(
-    instance: DagsterInstance, run: DagsterRun, ledger: Ledger, deployment: AssetKey, release: Record
-) -> None:
-    """Raise `Overtaken` where an automatic retry would replace what was deployed after its first attempt began.
+def overtaken(instance: DagsterInstance, run: DagsterRun, ledger: Ledger, deployment: AssetKey, release: Record) -> str:
+    """Why a release is not deployed: what is live was deployed after this run's first attempt began, which crashed.
 
-    Candidates of a model are built in order; one that crashed is begun anew behind those that came after it.
+    Empty where it is deployed. Candidates of a model are built in order; one that crashed is begun anew behind those
+    that came after it.
     """
     root = run.tags.get(ROOT_RUN_ID_TAG, "")
-    first = instance.get_run_record_by_id(root) if root and RETRY_NUMBER_TAG in run.tags else None
-    if first is None:
-        return
+    if not root or RETRY_NUMBER_TAG not in run.tags:
+        return ""
+    first = instance.get_run_stats(root)
+    # One that was cut off while it started has no start. When it was asked for says nothing: it waited for others.
+    began = first.start_time or first.launch_time
+    if began is None:
+        return ""
     model, environment, _ = deployment
     live = ledger.live(environment, model)
-    began = first.start_time or first.create_timestamp.timestamp()
     if live is None or live.release_digest == release.data_version or live.at.timestamp() < began:
-        return
-    raise Overtaken(
+        return ""
+    return (
         f"{model} {live.version} was deployed to {environment} after this candidate's first attempt began, which "
-        f"crashed: it is released, and not deployed in its place. If it should be: ascend promote {model} --to "
-        f"{environment} --version VERSION"
+        f"crashed: it stays. This one is released; if it should be there: ascend promote {model} --to {environment} "
+        "--version VERSION"
     )
 
 

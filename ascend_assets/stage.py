@@ -62,11 +62,13 @@ class Order:
     """What a run was asked for. Empty fields mean: the working tree, and a candidate named after it.
 
     `hub`: a version of the model's hub. `training`: digest of the challenger's record that becomes a candidate.
+    `stays`: why what is live is not replaced; empty for a deployment.
     """
 
     commit: str = ""
     hub: str = ""
     training: str = ""
+    stays: str = ""
     candidate: str = ""
     actor: str = ""
     reason: str = ""

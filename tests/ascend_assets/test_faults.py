@@ -144,8 +144,10 @@ def test_ctrl_c_ends_a_run_cleanly_and_the_next_one_succeeds(place: Place) -> No
 
 def test_of_two_runs_at_once_one_is_told_who_holds_the_model(place: Place) -> None:
     with place.begun() as first:
+        first.send_signal(signal.SIGSTOP)  # however long the second takes to start, the first is not done
         with place.start() as second:
             out, err = second.communicate(timeout=60)
+        first.send_signal(signal.SIGCONT)
         assert second.returncode == 2
         assert out == ""
         assert err.startswith(f"ascend: model 'tiny' is busy: process {first.pid} ")

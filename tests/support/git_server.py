@@ -1,6 +1,7 @@
 """A real git server on loopback: `git http-backend` behind HTTP, or `git daemon`; slow, refusing or mad on demand."""
 
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -136,8 +137,8 @@ def daemon(folder: Path) -> Iterator[str]:
         _reached(port)
         yield f"git://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, 15)
-        process.wait(10)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(60)
 
 
 def _reached(port: int) -> None:
