@@ -19,6 +19,7 @@ from ascend_assets.triggers import Triggers
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.home import PROJECT
 from sensors import wiring
+from sensors.jobs import Job
 
 _LOG = logging.getLogger("ascend_assets")
 
@@ -46,7 +47,6 @@ def build_defs(
             resources={**default_resources(), **(resources or {})},
             jobs=operator_jobs.JOBS,
             sensors=wiring.sensors(tuple(specs.values()), _jobs(parts), settings),
-            schedules=wiring.schedules(tuple(specs.values()), _jobs(parts)),
             # One process: a stage's real work runs outside Python's lock or in a child process, and a step of its own
             # process would cost more than most stages.
             executor=dg.in_process_executor,
@@ -54,7 +54,7 @@ def build_defs(
     )
 
 
-def _jobs(parts: Sequence[dg.Definitions]) -> dict[str, wiring.Job]:
+def _jobs(parts: Sequence[dg.Definitions]) -> dict[str, Job]:
     """Every job of every model, by name."""
     return {job.name: job for part in parts for job in part.jobs or ()}
 

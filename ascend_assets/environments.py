@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import Field, FiniteFloat, StringConstraints
 
+from ascend_assets.strict import Strict
 from resources.ascend.toolchain import Origin
 from resources.home import PROJECT
 from resources.registry.documents import Document, Name
@@ -22,12 +23,6 @@ EvidenceOrigin = Origin | Literal["inspected"]
 
 ROLLOUT_RESULT = "rollout_result"
 """Required check: a canary or A/B test of this release, against what is live, has ended well."""
-
-
-class Strict(BaseModel):
-    """Frozen, and an unknown field is an error: a typo must not disarm a policy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Hardware(Strict):

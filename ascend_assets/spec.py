@@ -9,8 +9,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     FiniteFloat,
     StringConstraints,
@@ -21,6 +19,7 @@ from pydantic import (
 from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.spec_production import Production, Retraining
+from ascend_assets.strict import Strict
 from resources.ascend.aipp import Aipp, DynamicAipp
 from resources.ascend.later_options import LaterOptions
 from resources.ascend.option_values import Dim, InputFormat, KeptName, MixList, Positive, PrecisionMode, PrecisionModeV2
@@ -45,12 +44,6 @@ FileName = Annotated[str, AfterValidator(_inside)]
 
 Gates = dict[str, dict[str, FiniteFloat] | FiniteFloat]
 """Criterion -> its limit everywhere, or per environment."""
-
-
-class Strict(BaseModel):
-    """Frozen, and an unknown field is an error: a typo must not disarm a gate."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class PythonSource(Strict):

@@ -6,16 +6,12 @@ Here belong bounds and defaults of what a person writes. Not here: the model its
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import AfterValidator, Field, FiniteFloat, StringConstraints
+
+from ascend_assets.strict import Strict
 
 Share = Annotated[FiniteFloat, Field(gt=0, lt=1)]
 NotNegative = Annotated[FiniteFloat, Field(ge=0)]
-
-
-class Strict(BaseModel):
-    """Frozen, and an unknown field is an error: a typo must not disarm a trigger."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Drift(Strict):

@@ -7,9 +7,10 @@ in `_env` names the environment variable that holds one.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, field_validator
+from pydantic import Field, FiniteFloat, StringConstraints, field_validator
 
 from ascend_assets.notices.kinds import KINDS
+from ascend_assets.strict import Strict
 
 Variable = Annotated[str, StringConstraints(pattern=r"^([A-Z][A-Z0-9_]{0,99})?$")]
 """Name of an environment variable; empty for none."""
@@ -19,12 +20,6 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Pattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./*?-]{1,100}$")]
 """A name of branches or tags; `*` and `?` as in a shell, and `*` also matches `/`."""
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]{1,400}$")]
-
-
-class Strict(BaseModel):
-    """Frozen, and an unknown field is an error: a typo must not disarm a trigger."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class CommitStatus(Strict):

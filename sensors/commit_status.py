@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import dagster as dg
-from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-from ascend_assets import commit_states, environments
+from ascend_assets import commit_states, cursors, environments
 from ascend_assets.gates.wording import clipped, listing
 from ascend_assets.policy_file import BadPolicy
 from ascend_assets.triggers import CommitStatus, Repository, Triggers
@@ -129,7 +129,7 @@ def _build(repository: Repository, settings: CommitStatus, url: str) -> dg.Senso
     )
     def commit_status(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """One tick: tell the forge what changed, or wait as long as it is in trouble."""
-        cursor, now = _read(context.cursor), _now()
+        cursor, now = cursors.read(_Cursor, context.cursor), _now()
         if cursor.not_before > now and cursor.trouble:
             wait = cursor.not_before - now
             return dg.SensorResult(
@@ -189,11 +189,3 @@ def _said(tick: _Tick, trouble: Trouble | None) -> str:
         f"not taken: {listing(tick.refused)}" if tick.refused else "",
     ]
     return ". ".join(filter(None, said)) or "the forge knows how every commit does"
-
-
-def _read(text: str | None) -> _Cursor:
-    """The cursor; what another version wrote counts for nothing."""
-    try:
-        return _Cursor.model_validate_json(text or "{}")
-    except ValidationError:
-        return _Cursor()

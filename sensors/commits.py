@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ascend_assets import history
 from ascend_assets.assets.source import FOLDER
@@ -34,10 +33,9 @@ from resources.configurable import Project
 from resources.git_address import Remote, RemoteError
 from resources.git_command import GitError
 from resources.git_remote import Listing, RemoteTimeout, Tip
+from sensors.jobs import Job
 
 _MAX_SAID = 1500
-
-CandidateJob = dg.JobDefinition | UnresolvedAssetJobDefinition
 
 
 def name_of(repository: Repository) -> str:
@@ -45,9 +43,7 @@ def name_of(repository: Repository) -> str:
     return f"commits_{repository.name}"
 
 
-def build(
-    repository: Repository, specs: Sequence[ModelSpec], candidates: Sequence[CandidateJob]
-) -> dg.SensorDefinition:
+def build(repository: Repository, specs: Sequence[ModelSpec], candidates: Sequence[Job]) -> dg.SensorDefinition:
     """The sensor of one repository. `specs`: the models that are loaded, `candidates` their candidate jobs."""
     loaded = {spec.name: spec for spec in specs}
 

@@ -16,9 +16,9 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from ascend_assets import deployments, graph, history
+from ascend_assets import cursors, deployments, graph, history
 from ascend_assets.gates.wording import listing
 from ascend_assets.operations import standing
 from ascend_assets.operations.standing import Glance
@@ -113,7 +113,7 @@ def deployed(
     context: dg.SensorEvaluationContext, store: Warehouse, toolchain: AscendToolchain, project: Project
 ) -> dg.SensorResult:
     """One tick: look at so many deployments as time allows, and say what was reported."""
-    cursor = _read(context.cursor)
+    cursor = cursors.read(_Cursor, context.cursor)
     wanted = _deployments(context)
     seen = {name: mark for name, mark in cursor.seen.items() if tuple(name.split("/")) in wanted}
     told: list[str] = []
@@ -154,11 +154,3 @@ def _deployments(context: dg.SensorEvaluationContext) -> list[AssetKey]:
         raise dg.DagsterInvariantViolationError("this sensor asks the code location which deployments there are")
     keys = (tuple(key.path) for key in context.repository_def.asset_graph.get_all_asset_keys())
     return sorted((key for key in keys if deployments.is_deployment(key)), key="/".join)
-
-
-def _read(text: str | None) -> _Cursor:
-    """The cursor; what another version wrote counts for nothing."""
-    try:
-        return _Cursor.model_validate_json(text or "{}")
-    except ValidationError:
-        return _Cursor()

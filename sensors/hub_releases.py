@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster_shared.error import SerializableErrorInfo
 
 from ascend_assets import history, triggers
@@ -23,6 +22,7 @@ from ascend_assets.hub.watching import Asked, Memory, Outcome
 from ascend_assets.spec import HubSource, ModelSpec
 from resources.hub.client import Hub
 from resources.hub.errors import TROUBLES, HubDown, HubError, HubTrouble
+from sensors.jobs import Job
 from sensors.turns import beginning_with
 
 NAME = "hub_releases"
@@ -33,7 +33,6 @@ QUESTION_SECONDS = 5.0
 RUN_KEY_TAG = "dagster/run_key"
 """Dagster's own tag of a run that a sensor asked for."""
 
-Job = dg.JobDefinition | UnresolvedAssetJobDefinition
 _FILES_CAME = frozenset(
     kind.__name__
     for kind in (

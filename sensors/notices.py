@@ -10,9 +10,8 @@ point loses nothing and gathers nothing twice.
 import time
 
 import dagster as dg
-from pydantic import ValidationError
 
-from ascend_assets import watchdog
+from ascend_assets import cursors, watchdog
 from ascend_assets.gates.wording import counted, listing
 from ascend_assets.notices import gathering, states, telling
 from ascend_assets.notices.gathering import Cursor, Gathered
@@ -43,7 +42,8 @@ def build(settings: Triggers) -> dg.SensorDefinition:
     )
     def notices(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """One round. What is wrong outside is said in the reason, and never raised."""
-        cursor, now = _read(context.cursor), time.time()
+        # Where it cannot be read the last hour is looked at anew.
+        cursor, now = cursors.read(Cursor, context.cursor), time.time()
         place = telling.folder()
         try:
             with outbox.alone(place):
@@ -99,11 +99,3 @@ def _said(found: Gathered, box: Outbox, done: Round, aside: str) -> str:
         "" if box.lines else "no channel is set up in triggers.yaml",
     ]
     return ". ".join(filter(None, parts)) or "everybody has been told everything"
-
-
-def _read(text: str | None) -> Cursor:
-    """The cursor; of one that cannot be read nothing is taken, and the last hour is looked at anew."""
-    try:
-        return Cursor.model_validate_json(text or "{}")
-    except ValidationError:
-        return Cursor()

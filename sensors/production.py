@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from ascend_assets import history
+from ascend_assets import cursors, history
 from ascend_assets.gates.wording import listing
 from ascend_assets.production import assets, due
 from ascend_assets.production.due import Looked, Seen
@@ -21,6 +20,7 @@ from ascend_assets.trouble import Trouble
 from resources.production.files import fingerprint, look
 from resources.production.metrics_files import METRICS
 from resources.production.samples import FEEDBACK, SAMPLES
+from sensors.jobs import Job
 from sensors.turns import beginning_with
 
 NAME = "production"
@@ -31,8 +31,6 @@ AT_MOST = 25
 """Looks that one tick asks for."""
 MOST_FILES = 20_000
 """Names that a tick reads in one of a model's folders."""
-
-Job = dg.JobDefinition | UnresolvedAssetJobDefinition
 
 
 class Cursor(BaseModel):
@@ -114,7 +112,8 @@ def build(
     )
     def production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """One tick: as many models as time allows."""
-        cursor, now = _read(context.cursor), clock()
+        # Where it cannot be read every model is looked at once.
+        cursor, now = cursors.read(Cursor, context.cursor), clock()
         looks = {spec.name: cursor.looks[spec.name] for spec in watched if spec.name in cursor.looks}
         tick = _Tick(context.instance, now, has_prometheus, looks)
         following = _walk(tick, beginning_with(cursor.following, watched, lambda spec: spec.name))
@@ -153,11 +152,3 @@ def _said(tick: _Tick, watched: Sequence[ModelSpec]) -> str:
     if not watched:
         return "no model says anything of production in its defs.yaml"
     return listing([*tick.troubles, *tick.said]) or "no model's time has come"
-
-
-def _read(text: str | None) -> Cursor:
-    """The cursor; what another version wrote counts for nothing: every model is looked at once."""
-    try:
-        return Cursor.model_validate_json(text or "{}")
-    except ValidationError:
-        return Cursor()

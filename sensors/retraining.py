@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from ascend_assets import history
+from ascend_assets import cursors, history
 from ascend_assets.environments import in_force
 from ascend_assets.spec import ModelSpec
 from ascend_assets.spec_production import Retraining
@@ -28,6 +27,7 @@ from ascend_assets.trouble import Trouble
 from resources.configurable import Warehouse
 from resources.store.blobs import Blobs
 from resources.store.objects import StoreError
+from sensors.jobs import Job
 from sensors.turns import beginning_with
 
 NAME = "retraining"
@@ -36,7 +36,6 @@ SECONDS = 1.5
 """A tick looks at no further model after so long; the next goes on there."""
 _MAX_SAID = 1500
 
-Job = dg.JobDefinition | UnresolvedAssetJobDefinition
 Clock = Callable[[], datetime]
 
 
@@ -166,10 +165,7 @@ class _Tick:
 
 def read(text: str | None) -> Cursor:
     """The cursor; what another version wrote counts for nothing, and schedules begin anew."""
-    try:
-        return Cursor.model_validate_json(text or "{}")
-    except ValidationError:
-        return Cursor()
+    return cursors.read(Cursor, text)
 
 
 def _waiting(wanted: Retraining, known: OfModel, now: datetime) -> datetime | None:

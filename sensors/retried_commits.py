@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from ascend_assets import history
+from ascend_assets import cursors, history
 from ascend_assets.assets.source import FOLDER
 from ascend_assets.commits import requests
 from ascend_assets.commits.affected import Sources
@@ -20,6 +19,7 @@ from ascend_assets.spec import ModelSpec
 from resources import git
 from resources.configurable import Project
 from resources.git_command import GitError
+from sensors.jobs import Job
 
 NAME = "retried_commits"
 AT_MOST = 20
@@ -27,8 +27,6 @@ AT_MOST = 20
 LOOK_BACK = timedelta(days=2)
 """Older wishes are not answered any more: a daemon that stood still for so long must not surprise anybody."""
 _REMEMBERED = 500
-
-CandidateJob = dg.JobDefinition | UnresolvedAssetJobDefinition
 
 
 class _Cursor(BaseModel):
@@ -39,7 +37,7 @@ class _Cursor(BaseModel):
     answered: tuple[str, ...] = ()
 
 
-def build(specs: Sequence[ModelSpec], candidates: Sequence[CandidateJob]) -> dg.SensorDefinition:
+def build(specs: Sequence[ModelSpec], candidates: Sequence[Job]) -> dg.SensorDefinition:
     """The sensor. `specs`: the models that are loaded, `candidates` their candidate jobs."""
     loaded = {spec.name: spec for spec in specs}
 
@@ -52,7 +50,8 @@ def build(specs: Sequence[ModelSpec], candidates: Sequence[CandidateJob]) -> dg.
     )
     def retried_commits(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult:
         """One tick: the oldest wishes first."""
-        answered = _read(context.cursor).answered
+        # Run keys keep a wish from being answered twice.
+        answered = cursors.read(_Cursor, context.cursor).answered
         repo = git.repository(project.path)
         place = (project.path.resolve() / FOLDER).relative_to(repo.resolve()).as_posix() if repo else ""
         wanted, told = [], []
@@ -103,11 +102,3 @@ def _request(instance: dg.DagsterInstance, wish: dg.DagsterRun, sources: Sources
         trigger=trigger or NAME,
         why="retry",
     )
-
-
-def _read(text: str | None) -> _Cursor:
-    """The cursor; one that cannot be read counts for none: run keys keep a wish from being answered twice."""
-    try:
-        return _Cursor.model_validate_json(text or "{}")
-    except ValidationError:
-        return _Cursor()

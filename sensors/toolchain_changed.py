@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ascend_assets import freshness, graph, history
 from ascend_assets.gates.wording import listing
@@ -24,6 +23,7 @@ from ascend_assets.stage import AssetKey, Tools
 from resources.ascend.toolchain import ToolchainError, ToolchainIdentity
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.store.objects import StoreError
+from sensors.jobs import Job
 from sensors.turns import beginning_with
 
 SWITCH = "ASCEND_REBUILD_STALE"
@@ -33,8 +33,6 @@ AT_MOST = 100
 SECONDS = 30.0
 """A tick begins nothing more after so long; Dagster ends it after 60 s."""
 EVERY_SECONDS = 300
-
-CandidateJob = dg.JobDefinition | UnresolvedAssetJobDefinition
 
 
 @dataclass
@@ -65,7 +63,7 @@ class _Tick:
         return given.mark == stale.mark(made.record, self.now) and given.about in {None, made.storage_id}
 
 
-def build(jobs: Sequence[CandidateJob]) -> dg.SensorDefinition:
+def build(jobs: Sequence[Job]) -> dg.SensorDefinition:
     """The sensor. `jobs`: every model's candidate job, which it may ask for."""
 
     @dg.sensor(

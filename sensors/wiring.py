@@ -6,7 +6,6 @@ Here belongs the list alone. Not here: what a trigger does (its own module).
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ascend_assets.spec import ModelSpec
 from ascend_assets.triggers import Triggers
@@ -22,8 +21,7 @@ from sensors import (
     retried_commits,
     toolchain_changed,
 )
-
-Job = dg.JobDefinition | UnresolvedAssetJobDefinition
+from sensors.jobs import Job
 
 
 def sensors(specs: Sequence[ModelSpec], jobs: Mapping[str, Job], settings: Triggers) -> list[dg.SensorDefinition]:
@@ -41,8 +39,3 @@ def sensors(specs: Sequence[ModelSpec], jobs: Mapping[str, Job], settings: Trigg
         retried_commits.build(specs, candidates),
         notices.build(settings),
     ]
-
-
-def schedules(specs: Sequence[ModelSpec], jobs: Mapping[str, Job]) -> list[dg.ScheduleDefinition]:  # noqa: ARG001
-    """All schedules."""
-    return []

@@ -3,8 +3,9 @@
 Here belongs the cursor's layout, bounded, and reading it. Not here: moving it (`plan.py`, `sensors/commits.py`).
 """
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from ascend_assets import cursors
 from ascend_assets.trouble import Trouble
 
 MAX_TRIES = 3
@@ -93,7 +94,4 @@ class Cursor(Frozen):
 
 def read(text: str | None) -> Cursor:
     """The cursor; one that cannot be read counts for none, so that today's branches are the new base line."""
-    try:
-        return Cursor.model_validate_json(text or "{}")
-    except ValidationError:
-        return Cursor()
+    return cursors.read(Cursor, text)

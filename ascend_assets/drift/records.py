@@ -6,9 +6,8 @@ Here belong the records alone. Not here: how they are made (`look.py`), or what 
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from ascend_assets.drift.grids import Kind
+from ascend_assets.production.records import Part
 from ascend_assets.records import Record
 from resources.store.blobs import Artefact
 
@@ -23,12 +22,6 @@ CHECKS: tuple[str, ...] = (*MEASURES, PREDICTION, ACCURACY)
 
 MAX_FEATURES = 50
 """Features that a record lists; all are judged and counted."""
-
-
-class Part(BaseModel):
-    """A part of a record: frozen, NaN and infinity written as words."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class DriftCheck(Part):

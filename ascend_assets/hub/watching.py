@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from ascend_assets import cursors
 from ascend_assets.hub.releases import Due
 from ascend_assets.trouble import Trouble
 from resources.breaker import COOL, FAILURES, Breaker
@@ -167,10 +168,7 @@ def key(model: str, asked: Asked) -> str:
 
 def read(text: str | None) -> Memory:
     """The memory in a cursor; what another version wrote counts for nothing, and starts no run twice."""
-    try:
-        return Memory.model_validate_json(text or "{}")
-    except ValidationError:
-        return Memory()
+    return cursors.read(Memory, text)
 
 
 def retry_after(attempt: int) -> float:
