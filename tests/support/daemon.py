@@ -152,7 +152,8 @@ class Daemon:
         runs = [f"  {_in_words(self.instance, run)}" for run in self.runs()]
         ticks = [f"  {_tick_in_words(tick)}" for tick in reversed(self._ticks(40))]
         log = _last_lines(self.log)
-        return "\n".join(["runs:", *runs, "ticks:", *ticks, f"end of {self.log}:", log])
+        # What matters most stands last: of a long message CI keeps the end.
+        return "\n".join([f"end of {self.log}:", log, "ticks:", *ticks, "runs:", *runs])
 
     def _store(self) -> FolderStore:
         return FolderStore(self.checkout.root / ".ascend" / "store")
