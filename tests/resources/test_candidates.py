@@ -16,11 +16,13 @@ references: dict[str, st.SearchStrategy[str]] = {
     "ct": st.integers(0, 999_999_999).map("{:04}".format),
     "dirty": hexadecimal,
     "git": hexadecimal,
-    "hub": st.from_regex(r"\A[0-9A-Za-z]([0-9A-Za-z._-]{0,62}[0-9A-Za-z])?\Z"),
+    "hub": st.from_regex(r"\A[0-9A-Za-z]([0-9A-Za-z._-]{0,62}[0-9A-Za-z])?\Z").filter(
+        lambda text: not text.endswith("-repaired")
+    ),
 }
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 candidates = st.sampled_from(get_args(Kind)).flatmap(
-    lambda kind: st.builds(Candidate, moments, st.just(kind), references[kind])
+    lambda kind: st.builds(Candidate, moments, st.just(kind), references[kind], st.booleans())
 )
 
 
@@ -37,6 +39,26 @@ def test_the_four_kinds(text: str, candidate: Candidate) -> None:
     assert str(candidate) == text
     assert Candidate.parse(text) == candidate
     assert candidate.is_dirty is ("dirty" in text)
+
+
+@pytest.mark.parametrize("reference", ["git-1a2b3c4d5e6f", "hub-v1.3.0", "hub-v1-rc", "ct-0007", "dirty-1a2b3c4d5e6f"])
+def test_what_was_repaired_of_one_says_so_in_its_name(reference: str) -> None:
+    failed = Candidate.parse(f"20261120-1403-{reference}")
+    repaired = failed.repaired()
+    assert str(repaired) == f"20261120-1403-{reference}-repaired"
+    assert Candidate.parse(str(repaired)) == repaired
+    assert (repaired.kind, repaired.reference, repaired.at) == (failed.kind, failed.reference, failed.at)
+    assert repaired.is_dirty == failed.is_dirty, "a repair commits nothing"
+    assert repaired > failed
+    with pytest.raises(InvalidCandidate, match="repaired already"):
+        repaired.repaired()
+
+
+def test_a_hub_version_cannot_pass_for_a_repaired_candidate() -> None:
+    with pytest.raises(InvalidCandidate):
+        Candidate.from_hub("v1-repaired", AT)
+    with pytest.raises(InvalidCandidate):
+        Candidate.parse("20261120-1403-hub-v1-repaired-repaired")
 
 
 @given(candidates)
