@@ -19,9 +19,11 @@ from ascend_assets.records import (
     OnnxRecord,
     PrecisionRecord,
     Record,
+    RefusalRecord,
     ReleaseRecord,
     SourceRecord,
 )
+from ascend_assets.repair.candidate_records import RepairRecord
 from ascend_assets.training.records import ChallengerRecord
 from resources.store.blobs import Blobs
 
@@ -40,6 +42,8 @@ AnyRecord = (
     | ProposedLimitsRecord
     | DriftRecord
     | ChallengerRecord
+    | RefusalRecord
+    | RepairRecord
 )
 _ADAPTER: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="stage")])
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ascend_assets import yaml_file
+from ascend_assets.remedies.kinds import KINDS
 from ascend_assets.spec import ModelSpec
 from ascend_assets.yaml_file import BadYaml, Problem
 
@@ -18,7 +19,7 @@ COMPONENT_TYPE = "ascend_assets.component.AscendModel"
 FILE_NAME = "defs.yaml"
 DEFS = Path(__file__).resolve().parent / "defs"
 """The folder that holds one folder per model."""
-_UNION_MEMBERS = frozenset({"PythonSource", "OnnxSource", "HubSource", "float", "dict[str,float]", "int"})
+_UNION_MEMBERS = frozenset({"PythonSource", "OnnxSource", "HubSource", "float", "dict[str,float]", "int", *KINDS})
 
 
 class BadModel(BadYaml):

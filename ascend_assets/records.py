@@ -10,8 +10,17 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from ascend_assets.gates.verdict import Verdict
+from ascend_assets.remedies.kinds import AnyRemedy
 from resources.ascend.option_values import without_unset
-from resources.ascend.toolchain import Comparison, CompileReport, OmInfo, Origin, Profile, ToolchainIdentity
+from resources.ascend.toolchain import (
+    Comparison,
+    CompileReport,
+    Diagnostic,
+    OmInfo,
+    Origin,
+    Profile,
+    ToolchainIdentity,
+)
 from resources.digests import canonical_json, sha256_bytes
 from resources.onnx_files.signature import Signature
 from resources.store.blobs import Artefact
@@ -77,10 +86,31 @@ class Training(BaseModel):
     challenger: str
 
 
+class AppliedRepair(BaseModel):
+    """What a repair changes of the candidate that failed. `record`: digest of the record that it was found by.
+
+    `graph`: for all targets, in the order in which they are made. `options`: target -> those for it alone.
+    `accepted_by`: who accepted remedies that need a person; empty where there are none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    record: str
+    failed: str
+    graph: tuple[AnyRemedy, ...] = ()
+    options: dict[str, tuple[AnyRemedy, ...]] = {}
+    accepted_by: str = ""
+
+    @property
+    def changes(self) -> str:
+        """Digest of what is changed, whoever found it."""
+        return sha256_bytes(canonical_json(self.model_dump(mode="json", include={"graph", "options"})))
+
+
 class SourceRecord(Record):
     """A candidate's files at its commit."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"hub", "training"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"hub", "training", "repair"})
 
     stage: Literal["source"] = "source"
     model: str
@@ -93,27 +123,40 @@ class SourceRecord(Record):
     archive: Artefact
     hub: HubFiles | None = None
     training: Training | None = None
+    repair: AppliedRepair | None = None
 
     @property
     def data_version(self) -> str:
-        """The archive's digest: two commits with the same files give the same artefacts."""
-        return self.archive.sha256
+        """The archive's digest, with a repair's: two commits with the same files give the same artefacts."""
+        if self.repair is None:
+            return self.archive.sha256
+        return sha256_bytes(f"{self.archive.sha256} {self.repair.changes}".encode())
 
 
 class OnnxRecord(Record):
-    """The exported model and the evaluation data that came with it."""
+    """The exported model and the evaluation data that came with it.
+
+    `remedies`: what was changed of the file that was exported, `exported`, first by the model's own definition, then by
+    `repair`.
+    """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"exported", "remedies", "repair"})
 
     stage: Literal["onnx"] = "onnx"
     file: Artefact
     signature: Signature
     evaluation: Artefact | None
+    exported: Artefact | None = None
+    remedies: tuple[AnyRemedy, ...] = ()
+    repair: AppliedRepair | None = None
 
     @property
     def data_version(self) -> str:
-        """Digest over the ONNX file and its evaluation data, or the file's own where it has none."""
-        if self.evaluation is None:
-            return self.file.sha256
-        return sha256_bytes(f"{self.file.sha256} {self.evaluation.sha256}".encode())
+        """Digest over the ONNX file, its evaluation data and its repair, or the file's own where it has neither."""
+        parts = [self.file.sha256, *([self.evaluation.sha256] if self.evaluation else [])]
+        # Remedies for options change no file: what is compiled is another thing all the same.
+        parts += [self.repair.changes] if self.repair else []
+        return sha256_bytes(" ".join(parts).encode()) if len(parts) > 1 else self.file.sha256
 
 
 class Finding(BaseModel):
@@ -149,6 +192,15 @@ class LintRecord(Record):
         """Digest of what was found, notes left out: a scanner's newer database alone makes no other artefact."""
         found = [count.model_dump(mode="json", exclude={"note"}) for count in self.counts]
         return sha256_bytes(canonical_json({"counts": found, "made_from": self.made_from}))
+
+
+class RefusalRecord(Record):
+    """What a compiler said that refused a model for one target: there is nothing else of such a compilation."""
+
+    stage: Literal["refusal"] = "refusal"
+    target: str
+    diagnostics: tuple[Diagnostic, ...]
+    log: str
 
 
 class OmRecord(Record):

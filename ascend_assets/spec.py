@@ -18,7 +18,9 @@ from pydantic import (
 
 from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
+from ascend_assets.remedies.kinds import AnyRemedy
 from ascend_assets.spec_production import Production, Retraining
+from ascend_assets.spec_repair import RepairSettings
 from ascend_assets.strict import Strict
 from resources.ascend.aipp import Aipp, DynamicAipp
 from resources.ascend.later_options import LaterOptions
@@ -183,6 +185,9 @@ class ModelSpec(Strict):
     """More paths, from the repository's top, whose change makes a new candidate; the model's own folder always does."""
     production: Production | None = None
     retraining: Retraining | None = None
+    remedies: Annotated[tuple[AnyRemedy, ...], Field(max_length=50)] = ()
+    """Changes of the exported graph, made in this order. Who writes them here answers for them."""
+    repair: RepairSettings = RepairSettings()
 
     @field_validator("gates")
     @classmethod
@@ -211,6 +216,14 @@ class ModelSpec(Strict):
         if len(set(names)) != len(names):
             raise ValueError("inputs: a name stands twice")
         return self
+
+    @field_validator("remedies")
+    @classmethod
+    def _of_graphs(cls, remedies: tuple[AnyRemedy, ...]) -> tuple[AnyRemedy, ...]:
+        of_options = next((remedy.kind for remedy in remedies if remedy.touches == "options"), "")
+        if of_options:
+            raise ValueError(f"{of_options} changes options, and those stand with the target that they are for")
+        return remedies
 
     @model_validator(mode="after")
     def _can_be_trained_again(self) -> Self:

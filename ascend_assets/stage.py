@@ -62,12 +62,14 @@ class Order:
     """What a run was asked for. Empty fields mean: the working tree, and a candidate named after it.
 
     `hub`: a version of the model's hub. `training`: digest of the challenger's record that becomes a candidate.
-    `stays`: why what is live is not replaced; empty for a deployment.
+    `repair`: digest of the repair's record that becomes one. `stays`: why what is live is not replaced; empty for a
+    deployment.
     """
 
     commit: str = ""
     hub: str = ""
     training: str = ""
+    repair: str = ""
     stays: str = ""
     candidate: str = ""
     actor: str = ""
@@ -123,7 +125,7 @@ def code_version() -> str:
         path
         for package in _PACKAGES
         for path in (root / package).rglob("*")
-        if path.suffix in {".py", ".csv", ".json", ".j2", ".css"} and "__pycache__" not in path.parts
+        if path.suffix in {".py", ".csv", ".json", ".yaml", ".j2", ".css"} and "__pycache__" not in path.parts
     )
     defs = root / "ascend_assets" / "defs"
     parts = {str(path.relative_to(root)): sha256_bytes(path.read_bytes()) for path in files if defs not in path.parents}

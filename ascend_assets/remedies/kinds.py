@@ -5,7 +5,7 @@ proposes one, a rule, a person or a language model, it is parsed into these type
 their bounds. Not here: carrying them out (`apply.py`), or saying them to a person (`wording.py`).
 """
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
@@ -296,3 +296,8 @@ AnyRemedy = Annotated[
     Field(discriminator="kind"),
 ]
 """Any remedy, told apart by `kind`."""
+
+KINDS: frozenset[str] = frozenset(
+    str(remedy.model_fields["kind"].default) for remedy in get_args(get_args(AnyRemedy)[0])
+)
+"""The name of every kind."""
