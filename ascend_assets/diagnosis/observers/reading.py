@@ -1,0 +1,218 @@
+"""A case's graph as observers walk it: who makes a tensor, who reads it, and which value a constant has.
+
+Here belong the questions that several observers ask of one graph, and remedies made of names that ATC takes. Not here:
+the layers of a comparison (`faults.py`), or any opinion.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ascend_assets.diagnosis.case import Case
+from ascend_assets.remedies.kinds import MAX_NODES, KeepDtype
+from resources.ascend.emulator.precision import plan
+from resources.ascend.emulator.rounding import HOST_INPUTS
+from resources.ascend.option_values import KeptName, NodeName
+from resources.onnx_files.graph import Graph, Node
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    from numpy.typing import NDArray
+
+MOVERS = frozenset(
+    {"Cast", "CastLike", "Dropout", "Expand", "Flatten", "Identity", "Reshape", "Squeeze", "Tile", "Transpose"}
+    | {"Unsqueeze"}
+)
+"""Operators that hand on the values of their first input."""
+
+FLOATS = frozenset({1, 10, 11, 16})
+"""ONNX's TensorProto numbers of FP32, FP16, FP64 and BF16."""
+
+SMALL = 4096
+"""Elements of a constant that is looked at value by value."""
+
+_STEPS = 64
+"""How far a walk through movers goes."""
+
+_KEPT: TypeAdapter[str] = TypeAdapter(KeptName)
+_NODE: TypeAdapter[str] = TypeAdapter(NodeName)
+
+
+class Reading:
+    """One graph. `graph` has no nodes where a case has no model, so that every walk ends at once."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.graph = case.graph or Graph(0, (), {}, (), ())
+        self.nodes = self.graph.nodes
+
+    @cached_property
+    def maker(self) -> dict[str, Node]:
+        """Tensor -> the node that makes it."""
+        return {name: node for node in self.nodes for name in node.outputs if name}
+
+    @cached_property
+    def _readers(self) -> dict[str, list[Node]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for name in dict.fromkeys(filter(None, node.inputs)):
+                found.setdefault(name, []).append(node)
+        return found
+
+    def readers(self, tensor: str) -> list[Node]:
+        """The nodes that read a tensor, in the graph's order."""
+        return self._readers.get(tensor, [])
+
+    def after(self, node: Node, *, through: bool = True) -> Iterator[tuple[str, Node]]:
+        """(tensor, reader) of everything that a node feeds; `through` looks behind operators that only move values."""
+        pending = [name for name in node.outputs if name]
+        for _ in range(_STEPS):
+            if not pending:
+                return
+            name = pending.pop(0)
+            for reader in self.readers(name):
+                if through and reader.op in MOVERS and reader.inputs[0] == name:
+                    pending.extend(filter(None, reader.outputs[:1]))
+                else:
+                    yield name, reader
+
+    def before(self, tensor: str) -> Node | None:
+        """The node whose values a tensor holds, seen through operators that only move values; None for none."""
+        for _ in range(_STEPS):
+            node = self.maker.get(tensor)
+            if node is None or node.op not in MOVERS or not node.inputs:
+                return node
+            tensor = node.inputs[0]
+        return None
+
+    def root(self, tensor: str) -> str:
+        """The tensor whose values `tensor` holds, seen through operators that only move values."""
+        for _ in range(_STEPS):
+            node = self.maker.get(tensor)
+            if node is None or node.op not in MOVERS or not node.inputs:
+                return tensor
+            tensor = node.inputs[0]
+        return tensor
+
+    @cached_property
+    def _constants(self) -> "dict[str, onnx.TensorProto]":
+        model = self.case.model
+        if model is None:
+            return {}
+        found = {weight.name: weight for weight in model.graph.initializer}
+        for node in model.graph.node:
+            held = [entry.t for entry in node.attribute if entry.name == "value" and entry.HasField("t")]
+            if node.op_type == "Constant" and node.output and held:
+                found[node.output[0]] = held[0]
+        return found
+
+    @cached_property
+    def _read(self) -> "dict[str, NDArray[Any] | None]":
+        return {}
+
+    def array(self, tensor: str) -> "NDArray[Any] | None":
+        """The values of a constant, also behind operators that only move them; None for what is computed.
+
+        None as well for constants whose data is not at hand: a case may hold a model without its weights.
+        """
+        root = self.root(tensor)
+        if root not in self._read:
+            self._read[root] = self._value(root)
+        return self._read[root]
+
+    def _value(self, root: str) -> "NDArray[Any] | None":
+        import numpy as np
+        from onnx import TensorProto, numpy_helper
+
+        proto = self._constants.get(root)
+        if proto is not None:
+            if proto.data_type in {TensorProto.STRING, TensorProto.UNDEFINED} or proto.external_data:
+                return None
+            try:
+                return numpy_helper.to_array(proto)
+            except (TypeError, ValueError):
+                return None
+        node = self.maker.get(root)
+        if node is None:
+            return None
+        for name in ("value_float", "value_floats", "value_int", "value_ints"):
+            if node.op == "Constant" and name in node.attributes:
+                return np.atleast_1d(np.asarray(node.attributes[name]))
+        if node.op == "ConstantOfShape":
+            held = node.attributes.get("value")
+            return np.zeros(1, np.float32) if held is None else numpy_helper.to_array(held)
+        return None
+
+    def small(self, tensor: str) -> "NDArray[np.float64] | None":
+        """The distinct finite values of a constant of at most `SMALL` elements; None for another tensor."""
+        import numpy as np
+
+        array = self.array(tensor)
+        if array is None or not 0 < array.size <= SMALL or array.dtype.kind not in "fiu":
+            return None
+        values = array.astype(np.float64).ravel()
+        distinct: NDArray[np.float64] = np.unique(values[np.isfinite(values)])
+        return distinct
+
+    def scalar(self, tensor: str) -> float | None:
+        """The one value of a constant, whatever its shape; None for another tensor."""
+        values = self.small(tensor)
+        return float(values[0]) if values is not None and values.size == 1 else None
+
+    def is_float(self, tensor: str) -> bool:
+        """Whether a tensor holds floats, as far as anybody knows."""
+        known = self.graph.tensors.get(tensor)
+        return known is None or known.dtype in FLOATS or not known.dtype
+
+    def read_on_device(self, node: Node) -> Iterator[tuple[int, str]]:
+        """(position, tensor) of a node's inputs that are tensors on the device, and not parameters of the compiler."""
+        host = HOST_INPUTS.get(node.op, frozenset())
+        return ((at, name) for at, name in enumerate(node.inputs) if name and at not in host)
+
+    @cached_property
+    def _narrow(self) -> frozenset[str]:
+        layers = self.case.comparison.layers if self.case.comparison else ()
+        kinds: dict[str, str] = {}
+        try:
+            planned = plan(self.graph, self.case.options)
+        except ValueError:
+            # A SoC that nobody knows computes nothing; what is wrong with it, another observer says.
+            planned = ()
+        kinds.update({node.name: kind for node, kind in zip(self.nodes, planned, strict=False)})
+        kinds.update({layer.node: layer.dtype for layer in layers if layer.node in kinds})
+        return frozenset(name for name, kind in kinds.items() if kind in {"float16", "bfloat16"})
+
+    def narrow(self, node: Node) -> bool:
+        """Whether the device computes a node in FP16 or BF16."""
+        return node.name in self._narrow
+
+
+def kept(nodes: Iterable[str]) -> KeepDtype | None:
+    """The nodes, kept in their original type; None where ATC takes none of their names."""
+    names = tuple(name for name in dict.fromkeys(nodes) if _legal(_KEPT, name))
+    return KeepDtype(nodes=names[:MAX_NODES]) if names else None
+
+
+def nameable(names: Iterable[str]) -> tuple[str, ...]:
+    """Those names that a remedy can hold, once each."""
+    return tuple(name for name in dict.fromkeys(names) if _legal(_NODE, name))[:MAX_NODES]
+
+
+def _legal(kind: TypeAdapter[str], name: str) -> bool:
+    try:
+        kind.validate_python(name)
+    except ValidationError:
+        return False
+    return True
+
+
+def sentence(nodes: Iterable[Node], most: int = 3) -> str:
+    """Nodes in words: the first few by name and operator, and how many more there are."""
+    from resources.onnx_files.structure import shown
+
+    names = [f"{shown(node.name)[:80]} ({node.op[:40]})" for node in nodes]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
