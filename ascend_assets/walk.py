@@ -40,7 +40,7 @@ def _common(spec: ModelSpec) -> tuple[Stage, ...]:
             asset=onnx_key,
             make=partial(onnx.make, spec=spec),
             inputs={"source": source_key},
-            options={name: fields[name] for name in ("source", "inputs", "evaluation")},
+            options={name: fields[name] for name in ("source", "inputs", "evaluation", "remedies")},
             description="The model as ONNX, trained or exported from its source, with its evaluation data.",
             kinds=frozenset({"onnx", "python"}),
         ),

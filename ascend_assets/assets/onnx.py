@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ascend_assets import evaluation, images
+from ascend_assets.assets import remedied
 from ascend_assets.hub.settings import HUB_FOLDER
 from ascend_assets.records import OnnxRecord, SourceRecord
 from ascend_assets.spec import HubSource, Input, ModelSpec, PythonSource
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 MODEL_FILE = "model.onnx"
 EVALUATION_FILE = "evaluation.npz"
 TRAINED_FOLDER = "trained"
-"""Where, among the frozen files, those of a challenger lie: trained once, and never again."""
+"""Where, among the frozen files, those of a challenger lie, or of a candidate that is repaired: never trained again."""
 
 
 class ExportError(Exception):
@@ -52,18 +53,39 @@ class Exported:
 
 
 def make(tools: Tools, key: str, _order: Order, *, source: SourceRecord, spec: ModelSpec) -> OnnxRecord:
-    """Export the candidate's frozen files. Raises `EntryFailed` or `BadExport`."""
+    """Export the candidate's frozen files, and carry out the remedies of the model's file and of the repair.
+
+    Raises `EntryFailed`, `BadExport`, `RemedyRefused`.
+    """
+    remedies = (*spec.remedies, *(source.repair.graph if source.repair else ()))
     with tools.scratch() as scratch:
         folder = tarball.unpack(tools.blobs.path(source.archive), scratch / spec.name)
-        trained = folder / TRAINED_FOLDER if source.training else None
+        frozen = folder / TRAINED_FOLDER
+        # A model's own folder may have one of that name, which means nothing.
+        trained = frozen if source.training or (source.repair and runs_code(spec)) else None
         exported = export(spec, folder, scratch / "exported", on_line=tools.say, trained=trained)
-        return OnnxRecord(
+        record = OnnxRecord(
             key=key,
             made_from={"source": source.data_version},
             file=tools.keep(exported.onnx, f"{spec.name}.onnx"),
             signature=exported.signature,
             evaluation=tools.keep(exported.evaluation, EVALUATION_FILE) if exported.evaluation else None,
+            repair=source.repair,
         )
+        if not remedies:
+            return record
+        tools.say(f"{len(remedies)} remedies: {', '.join(dict.fromkeys(remedy.kind for remedy in remedies))}")
+        made = remedied.apply(spec, exported.onnx, remedies, exported.evaluation, scratch / "remedied.onnx")
+        found = {"file": tools.keep(made, f"{spec.name}.onnx"), "exported": record.file, "remedies": remedies}
+        signature = onnx_files.signature(_model(spec, made))
+        return record.model_copy(update={**found, "signature": signature})
+
+
+def runs_code(spec: ModelSpec) -> bool:
+    """Whether the model's own code makes the ONNX file, so that the next run of it may make another one."""
+    return isinstance(spec.source, PythonSource) or (
+        isinstance(spec.source, HubSource) and spec.source.python is not None
+    )
 
 
 def export(

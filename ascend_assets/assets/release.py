@@ -106,13 +106,14 @@ def _publish(
 def authors(tools: Tools, previous: Release | None, source: SourceRecord) -> tuple[str, ...]:
     """Who wrote the commit, and the commits to the model's files since the previous release: none of them may approve.
 
-    Nobody is known where the candidate is in no commit.
+    Nor may who accepted a repair that changes weights. Nobody else is known where the candidate is in no commit.
     """
+    accepted = {source.repair.accepted_by} if source.repair and source.repair.accepted_by else set[str]()
     if not source.commit:
-        return ()
+        return tuple(accepted)
     folder = tools.repository / FOLDER / source.model
     found = git.authors(tools.repository, previous.commit if previous else "", source.commit, folder)
-    return tuple(sorted({*found, *([source.author[:_MAX_PERSON]] if source.author.strip() else [])}))
+    return tuple(sorted({*found, *accepted, *([source.author[:_MAX_PERSON]] if source.author.strip() else [])}))
 
 
 def _version(latest: Release | None, candidate: evidence.Candidate) -> Version:

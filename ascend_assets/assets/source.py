@@ -1,11 +1,11 @@
 """source: a candidate's files at its commit, as one archive.
 
 Here belongs the record of a candidate's frozen files, so that later stages never look at the working tree. Not here:
-which files are taken (`freezing.py`), those of a challenger (`trained_source.py`) or of a hub (`hub_source.py`), or how
-git is asked (`resources/git.py`).
+which files are taken (`freezing.py`), those of a challenger (`trained_source.py`), a repair (`repaired_source.py`) or a
+hub (`hub_source.py`), or how git is asked (`resources/git.py`).
 """
 
-from ascend_assets.assets import freezing, hub_source, trained_source
+from ascend_assets.assets import freezing, hub_source, repaired_source, trained_source
 from ascend_assets.assets.freezing import FOLDER, Origin, OtherDefinition
 from ascend_assets.assets.hub_source import Frozen
 from ascend_assets.records import SourceRecord
@@ -25,8 +25,10 @@ def make(tools: Tools, key: str, order: Order, *, spec: ModelSpec) -> SourceReco
     Files that lie there are taken only while some are not committed (or outside git); such a candidate stays in dev.
     Of a model from a hub the archive holds the hub's files, too, below `hub/`. Raises `GitError`; `OtherDefinition`
     where the frozen `defs.yaml` describes another graph than the loaded one; `NotFromHub`; and what
-    `trained_source.make` and `hub_source.freeze` raise.
+    `repaired_source.make`, `trained_source.make` and `hub_source.freeze` raise.
     """
+    if order.repair:
+        return repaired_source.make(tools, key, order, spec=spec)
     if order.training:
         return trained_source.make(tools, key, order, spec=spec)
     hub = None

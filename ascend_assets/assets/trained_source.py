@@ -30,12 +30,9 @@ def make(tools: Tools, key: str, order: Order, *, spec: ModelSpec) -> SourceReco
     Raises `NotBetter`; `OtherDefinition` where the folder describes another graph than the loaded one; `StoreError` and
     `UnreadableRecord` for a record that is not there.
     """
-    record = read_record(tools.blobs, order.training)
-    if not isinstance(record, ChallengerRecord) or record.model != spec.name:
-        raise NotBetter(f"{order.training[:12]} is no record of a challenger of {spec.name}: give one of its asset")
     if order.commit or order.hub:
         raise NotBetter("a challenger is made of its own files: give neither a commit nor a version of a hub with it")
-    _require_better(tools, spec, record)
+    record = require(tools, spec, order.training)
     with tools.scratch() as folder:
         frozen = tools.blobs.path(record.folder.archive)
         freezing.require_same_definition(spec, frozen, folder / spec.name)
@@ -52,6 +49,15 @@ def make(tools: Tools, key: str, order: Order, *, spec: ModelSpec) -> SourceReco
         archive=stored,
         training=Training(number=record.number, why=record.why, data=record.trained.sha256, challenger=order.training),
     )
+
+
+def require(tools: Tools, spec: ModelSpec, challenger: str) -> ChallengerRecord:
+    """The challenger of that digest, if it is better than the champion of this moment. Raises as `make`."""
+    record = read_record(tools.blobs, challenger)
+    if not isinstance(record, ChallengerRecord) or record.model != spec.name:
+        raise NotBetter(f"{challenger[:12]} is no record of a challenger of {spec.name}: give one of its asset")
+    _require_better(tools, spec, record)
+    return record
 
 
 def _require_better(tools: Tools, spec: ModelSpec, record: ChallengerRecord) -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 from ascend_assets.dossier.changes import Changes
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.records import BenchmarkRecord, LintRecord, OmRecord, OnnxRecord, PrecisionRecord, SourceRecord
+from ascend_assets.repair.applied import options_for
 from ascend_assets.spec import ModelSpec
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Diagnostic, Origin, ToolchainIdentity
@@ -93,7 +94,7 @@ class Content:
     def options(self, key: str) -> CompileOptions:
         """What a target was compiled with; what it would have been compiled with where it was refused."""
         compiled = next((t.om for t in self.evidence if t.key == key and t.om), None)
-        return compiled.info.options if compiled else self.spec.target(key).options(self.spec.inputs)
+        return compiled.info.options if compiled else options_for(self.spec, self.spec.target(key), self.source.repair)
 
     def about(self, key: str) -> tuple[Verdict, ...]:
         """Verdicts about one target."""

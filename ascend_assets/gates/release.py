@@ -19,6 +19,7 @@ from ascend_assets.records import (
     Record,
     SourceRecord,
 )
+from ascend_assets.repair.applied import options_for
 from ascend_assets.spec import ModelSpec
 from resources.ascend.emulator.registration import canonical_soc
 from resources.ascend.toolchain import ToolchainIdentity
@@ -47,7 +48,7 @@ def judge(
     `lock`: sha256 of the lock file of the pipeline's dependencies, empty if it has none.
     """
     case = Case(DEFAULTS, "inspected", source.data_version)
-    broken = (*mismatches(source, onnx, lint, targets), *departures(spec, source, targets))
+    broken = (*mismatches(source, onnx, lint, targets), *departures(spec, source, onnx, targets))
     missing = missing_facts(source, targets, lock)
     dirty = "built from a working tree with uncommitted changes, or outside git: nobody can check it out again"
     return (
@@ -70,9 +71,11 @@ def mismatches(
     )
 
 
-def departures(spec: ModelSpec, source: SourceRecord, targets: Mapping[str, Evidence]) -> tuple[str, ...]:
-    """Every place where the records are not what the model's definition asks for, as a sentence."""
-    return tuple(_departures(spec, source, targets))
+def departures(
+    spec: ModelSpec, source: SourceRecord, onnx: OnnxRecord, targets: Mapping[str, Evidence]
+) -> tuple[str, ...]:
+    """Every place where the records are not what the definition and the candidate's repair ask for, as a sentence."""
+    return tuple(_departures(spec, source, onnx, targets))
 
 
 def missing_facts(source: SourceRecord, targets: Mapping[str, Evidence], lock: str) -> tuple[str, ...]:
@@ -113,9 +116,15 @@ def _made_from(record: Record, expected: Mapping[str, Record], target: str = "")
             yield f"{name} was made from {key} {short(said)}, not {short(wanted.data_version)}"
 
 
-def _departures(spec: ModelSpec, source: SourceRecord, targets: Mapping[str, Evidence]) -> Iterator[str]:
+def _departures(
+    spec: ModelSpec, source: SourceRecord, onnx: OnnxRecord, targets: Mapping[str, Evidence]
+) -> Iterator[str]:
     if source.model != spec.name:
         yield f"source is of model {source.model!r}, not {spec.name!r}"
+    if onnx.repair != source.repair:
+        yield "onnx is of another repair than source"
+    if onnx.remedies != (*spec.remedies, *(source.repair.graph if source.repair else ())):
+        yield "onnx was changed by other remedies than defs.yaml and the repair ask for"
     declared = {target.key: target for target in spec.targets}
     for name in sorted(declared.keys() - targets.keys()):
         yield f"{name} has no evidence"
@@ -123,11 +132,12 @@ def _departures(spec: ModelSpec, source: SourceRecord, targets: Mapping[str, Evi
         yield f"{name} is no target of {spec.name}"
     for name in sorted(targets.keys() & declared.keys()):
         om = targets[name][0]
-        asked = declared[name].options(spec.inputs)
+        asked = options_for(spec, declared[name], source.repair)
         # Ascend910 is Ascend910A to CANN, and what was compiled may say so.
         renamed = asked.model_copy(update={"soc_version": canonical_soc(asked.soc_version)})
         if om.info.options not in (asked, renamed):
-            yield f"{name}/om was compiled with other options than defs.yaml asks for"
+            repaired = " and the repair ask" if source.repair else " asks"
+            yield f"{name}/om was compiled with other options than defs.yaml{repaired} for"
 
 
 def _missing_facts(source: SourceRecord, targets: Mapping[str, Evidence], lock: str) -> Iterator[str]:
