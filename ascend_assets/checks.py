@@ -43,11 +43,13 @@ def own_specs(spec: ModelSpec, stage: Stage) -> list[dg.AssetCheckSpec]:
     return _specs(spec, stage) if stage.name in IN_STEP else []
 
 
-def own_results(spec: ModelSpec, stage: Stage, record: Record, candidate: str) -> list[dg.AssetCheckResult]:
-    """Results of the checks that the asset's own step evaluates."""
+def own_results(
+    spec: ModelSpec, stage: Stage, record: Record, candidate: str, more: Mapping[str, str] | None = None
+) -> list[dg.AssetCheckResult]:
+    """Results of the checks that the asset's own step evaluates. `more`: entries beside a verdict's own."""
     if not isinstance(record, OmRecord):
         return []
-    return [result(verdict, stage.asset, candidate) for verdict in conversion.judge(record, spec)]
+    return [result(verdict, stage.asset, candidate, more) for verdict in conversion.judge(record, spec)]
 
 
 def build_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
@@ -109,7 +111,9 @@ def _limit(sense: str, limit: float) -> str:
     return f"{sense} {limit:g}"
 
 
-def result(verdict: Verdict, asset: AssetKey, candidate: str) -> dg.AssetCheckResult:
+def result(
+    verdict: Verdict, asset: AssetKey, candidate: str, more: Mapping[str, str] | None = None
+) -> dg.AssetCheckResult:
     """A verdict as Dagster shows it: the sentence why, the value as a number, and each limit as a plain entry.
 
     Not passed but admitted to dev (nobody could judge it, and dev can live with that) is a warning and blocks nothing.
@@ -121,7 +125,7 @@ def result(verdict: Verdict, asset: AssetKey, candidate: str) -> dg.AssetCheckRe
         check_name=verdict.criterion,
         severity=dg.AssetCheckSeverity.WARN if in_force().first.name in verdict.admits else dg.AssetCheckSeverity.ERROR,
         description=verdict.why,
-        metadata=_entries(verdict, candidate),
+        metadata={**_entries(verdict, candidate), **(more or {})},
     )
 
 

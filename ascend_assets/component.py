@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from ascend_assets import checks, deployments, freshness, graph, history
 from ascend_assets.drift import assets as drift
 from ascend_assets.production import assets as production
+from ascend_assets.risk import check as risk
 from ascend_assets.spec import ModelSpec
 from ascend_assets.training import assets as training
 from ascend_assets.walk import key_of, stages
@@ -73,7 +74,7 @@ def model_definitions(spec: ModelSpec) -> dg.Definitions:
             ),
         ],
     )
-    return dg.Definitions.merge(walked, *_beside_the_walk(spec))
+    return dg.Definitions.merge(walked, risk.definitions(spec), *_beside_the_walk(spec))
 
 
 def _beside_the_walk(spec: ModelSpec) -> list[dg.Definitions]:

@@ -13,6 +13,7 @@ from ascend_assets import checks, definitions, deployments, freshness, models, o
 from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.operations import standing
+from ascend_assets.risk import check as risk
 from ascend_assets.walk import stages
 
 BESIDE_THE_WALK = {"challenger", "drift", "metrics", "production", "proposed_limits"}
@@ -67,7 +68,7 @@ def test_no_check_and_no_dependency_is_on_an_asset_that_does_not_exist(defs: dg.
 
 def test_every_gate_blocks_and_says_what_it_means(defs: dg.Definitions) -> None:
     graph = defs.get_repository_def().asset_graph
-    informing = {*standing.ANSWERS, freshness.NAME}
+    informing = {*standing.ANSWERS, freshness.NAME, risk.NAME}
     gates = [
         key
         for key in graph.asset_check_keys
@@ -111,6 +112,13 @@ def test_every_compiled_model_has_a_check_that_blocks_nothing(defs: dg.Definitio
         if key.name == freshness.NAME:
             assert not graph.get_check_spec(key).blocking
             assert "ascend stale" in (graph.get_check_spec(key).description or "")
+
+
+def test_every_model_has_a_check_that_warns_of_its_risk_and_blocks_nothing(defs: dg.Definitions) -> None:
+    graph = defs.get_repository_def().asset_graph
+    found = [key for key in graph.asset_check_keys if key.name == risk.NAME]
+    assert {key.asset_key for key in found} == {node.key for node in graph.asset_nodes if node.key.path[-1] == "onnx"}
+    assert not any(graph.get_check_spec(key).blocking for key in found)
 
 
 def test_the_sensor_may_ask_for_every_models_candidate(defs: dg.Definitions) -> None:

@@ -15,6 +15,8 @@ from ascend_assets.dossier.content import Content, TargetEvidence
 from ascend_assets.dossier.quantities import NOTHING, cosine, error, microseconds, number, scaled, share
 from ascend_assets.dossier.views import measured
 from ascend_assets.dossier.views.measured import Measured
+from ascend_assets.parallel.advice import advise
+from ascend_assets.parallel.wording import sentences
 from ascend_assets.records import PrecisionRecord
 from resources.ascend.toolchain import Comparison, FusionTrial, LayerComparison, Profile
 
@@ -22,6 +24,7 @@ TOP = 12
 """Rows of a table that has as many as the model has layers."""
 _FULL_DETAIL = 4
 """Targets up to which drawings have all their detail; beyond, they share what four would take."""
+_SENTENCE = 600
 
 Rows = tuple[tuple[str, ...], ...]
 _Row = TypeVar("_Row")
@@ -61,7 +64,10 @@ class Precision:
 
 @dataclass(frozen=True)
 class Performance:
-    """One target's time. A row of `operators`: node, op, time, share, bound, work, bytes; where measured, the core."""
+    """One target's time. A row of `operators`: node, op, time, share, bound, work, bytes; where measured, the core.
+
+    `cards`: advice for a model that does not fit on one card, a row a sentence, English and Chinese.
+    """
 
     target: str
     facts: Rows
@@ -69,6 +75,7 @@ class Performance:
     operators: Rows
     more_operators: int
     measured: Measured | None = None
+    cards: Rows = ()
 
 
 @dataclass(frozen=True)
@@ -231,7 +238,16 @@ def _performance(target: str, profile: Profile, fraction: float) -> Performance:
         ),
         more_operators=len(profile.ops) - len(hottest),
         measured=measured.measured(profile, taken) if taken else None,
+        cards=_cards(profile),
     )
+
+
+def _cards(profile: Profile) -> Rows:
+    """What several cards would give a model that one does not hold."""
+    advice = advise(profile)
+    if advice is None or (advice.best is not None and advice.best.kind == "one"):
+        return ()
+    return tuple((text.clean(said.en, _SENTENCE), text.clean(said.zh, _SENTENCE)) for said in sentences(advice))
 
 
 def _estimated(profile: Profile, total: float) -> Rows:
