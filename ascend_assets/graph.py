@@ -13,10 +13,12 @@ from typing import Any
 import dagster as dg
 
 from ascend_assets import checks, guard, history, pools, shown
-from ascend_assets.codec import UnreadableRecord, read_record
+from ascend_assets.codec import UnreadableRecord, read_record, write_record
 from ascend_assets.gates import conversion
 from ascend_assets.progress import StageEvent, tell
-from ascend_assets.records import Record, SourceRecord
+from ascend_assets.records import OmRecord, Record, RefusalRecord, SourceRecord
+from ascend_assets.repair import repairing
+from ascend_assets.risk import past
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Order, Stage, Tools, code_version
 from ascend_assets.training import retraining
@@ -34,13 +36,14 @@ _ON_TOOLCHAIN = frozenset({"om", "precision", "benchmark"})
 class SourceConfig(dg.Config):
     """What to build. Empty fields mean the working tree; `hub` is a version of the model's hub.
 
-    `training`: digest of a challenger's record; where the same run made a challenger, it is that one's.
+    `training`: digest of a challenger's record, `repair` of a repair's; where the same run made one, it is that one's.
     """
 
     commit: str = ""
     candidate: str = ""
     hub: str = ""
     training: str = ""
+    repair: str = ""
 
 
 class LedgerConfig(dg.Config):
@@ -88,7 +91,7 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
         "io_manager_key": "records",
         "pool": pools.pool_of(stage),
         "check_specs": checks.own_specs(spec, stage),
-        "deps": retraining.parents(spec, stage),
+        "deps": [*retraining.parents(spec, stage), *repairing.parents(spec, stage)],
     }
     decorate: Callable[[Callable[..., Iterator[object]]], dg.AssetsDefinition] = dg.asset(**common)
     if stage.name == "source":
@@ -96,7 +99,10 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
         @decorate
         def _source(context: dg.AssetExecutionContext, config: SourceConfig) -> Iterator[object]:
             training = config.training or retraining.challenger_of(context.instance, context.run, spec)
-            order = Order(commit=config.commit, candidate=config.candidate, hub=config.hub, training=training)
+            repair = config.repair or repairing.repair_of(context.instance, context.run, spec)
+            order = Order(
+                commit=config.commit, candidate=config.candidate, hub=config.hub, training=training, repair=repair
+            )
             yield from _run(context, spec, stage, order, {})
 
         return _source
@@ -153,6 +159,9 @@ def _run(
         raise
     seconds = time.monotonic() - begin
     candidate = _candidate(context, spec, record)
+    tried = (
+        {} if reused or not isinstance(record, OmRecord) else past.entry(bench, spec, stage, records["onnx"], record)
+    )
     tell(StageEvent(stage.asset, "reused" if reused else "made", "", seconds))
     yield dg.MaterializeResult(
         value=record,
@@ -165,7 +174,7 @@ def _run(
             "seconds": seconds,
             **shown.of_record(spec, bench, record, records),
         },
-        check_results=checks.own_results(spec, stage, record, candidate),
+        check_results=checks.own_results(spec, stage, record, candidate, tried),
     )
 
 
@@ -215,7 +224,16 @@ def _refused(
 ) -> Iterator[object]:
     """The compiler's refusal as the conversion gate's verdict: there is no artefact to materialise."""
     candidate = history.candidate(context.instance, context.run.run_id, key_of(spec, "source"))
-    identity = tools_of(context.resources).toolchain.describe()
+    tools = tools_of(context.resources)
     subject = records["onnx"].data_version
-    verdict = conversion.refused(refusal, toolchain=identity, subject=subject, target=stage.asset[1])
-    yield checks.result(verdict, stage.asset, candidate)
+    verdict = conversion.refused(refusal, toolchain=tools.toolchain.describe(), subject=subject, target=stage.asset[1])
+    said = RefusalRecord(
+        key="",
+        made_from={name: record.data_version for name, record in records.items()},
+        target=stage.asset[1],
+        diagnostics=refusal.diagnostics,
+        log=refusal.log,
+    )
+    kept = {history.REFUSAL: write_record(tools.blobs, said)}
+    entries = {**past.entry(tools, spec, stage, records["onnx"], refusal), **kept}
+    yield checks.result(verdict, stage.asset, candidate, entries)

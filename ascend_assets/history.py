@@ -31,6 +31,8 @@ WHY_TAG = "ascend/why"
 """Why it did, in a word or two."""
 STARTED_BY_TAG = "ascend/started_by"
 """Tag of runs that go on in a process of the command line."""
+REFUSAL = "refusal"
+"""Metadata of an evaluation of a refused compilation's check: digest of the record of what the compiler said."""
 MARK = "standing"
 """Metadata of an evaluation of a deployment's check: the mark of what was looked at (`operations/standing.py`)."""
 WHOLE_AGAIN = {"dagster/retry_strategy": "ALL_STEPS"}
@@ -72,6 +74,8 @@ class Checked:
     about: int | None
     why: str
     mark: str
+    run_id: str = ""
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,28 +128,31 @@ def newest(instance: DagsterInstance, asset: Key) -> Newest | None:
     return None
 
 
-def check(instance: DagsterInstance, asset: Key, name: str) -> Checked | None:
-    """The latest finished evaluation of a check, or None where it never was evaluated.
+def check(instance: DagsterInstance, asset: Key, name: str, run_id: str = "") -> Checked | None:
+    """The latest finished evaluation of a check, of one run where one is named; None where it never was evaluated.
 
     What Dagster calls the latest is that of the run which was created last, and so of one that still waits in the
     queue: it would hide what the checks of the run before it said.
     """
     storage = instance.event_log_storage
     key = AssetCheckKey(AssetKey(list(asset)), name)
-    records = storage.get_asset_check_execution_history(key, limit=_EVALUATIONS, status=FINISHED)
-    events = [record.event for record in records if record.event]
+    limit = _LOOK_BACK if run_id else _EVALUATIONS
+    records = storage.get_asset_check_execution_history(key, limit=limit, status=FINISHED)
+    events = [record.event for record in records if record.event and run_id in {"", record.run_id}]
     event = max(events, key=lambda each: each.timestamp, default=None)
     evaluation = event.dagster_event.event_specific_data if event and event.dagster_event else None
-    if not isinstance(evaluation, dg.AssetCheckEvaluation):
+    if event is None or not isinstance(evaluation, dg.AssetCheckEvaluation):
         return None
     target = evaluation.target_materialization_data
-    mark = evaluation.metadata.get(MARK)
+    mark, refusal = evaluation.metadata.get(MARK), evaluation.metadata.get(REFUSAL)
     return Checked(
         passed=evaluation.passed,
         blocks=not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR,
         about=target.storage_id if target else None,
         why=evaluation.description or "",
         mark=str(mark.value) if mark else "",
+        run_id=event.run_id,
+        refusal=str(refusal.value) if refusal else "",
     )
 
 
