@@ -111,7 +111,7 @@ class _State:
 
 
 def _validated(options: Either, remedy: Remedy, changed: Fields) -> Either:
-    fields = {name: getattr(options, name) for name in type(options).model_fields}
+    fields = {name: getattr(options, name) for name in options.model_fields_set}
     try:
         return type(options).model_validate({**fields, **changed})
     except ValidationError as error:
