@@ -193,7 +193,7 @@ def samples_for_comparison(
 def _random(rng: "np.random.Generator", dtype: str, shape: tuple[int, ...]) -> "Array":
     import numpy as np
 
-    if dtype.startswith("float"):
+    if dtype.startswith(("float", "bfloat")):
         return np.asarray(rng.standard_normal(shape), dtype=dtype)
     top = {"bool": 2, "uint8": 256}.get(dtype, 10)
     return np.asarray(rng.integers(0, top, shape), dtype=dtype)

@@ -1,7 +1,7 @@
 """preflight: will ATC take this ONNX file, does it survive FP16, how fast will it be? Without a project or an NPU.
 
 Here belongs asking the emulator and the gates about one file. The answer is emulated and admits dev at most. Not here:
-how it is printed (`cli/preflight.py`), or a candidate's own walk (`walk.py`).
+how it is printed (`cli/preflight.py`), what the gates say (`file_gates.py`), or a candidate's own walk (`walk.py`).
 """
 
 import time
@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ascend_assets import preflight_inputs
-from ascend_assets.gates import conversion, lint, performance, precision
-from ascend_assets.gates.case import DEFAULTS
+from ascend_assets.file_gates import Compilation, batch_of, linted
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.lint import onnx_rules
-from ascend_assets.preflight_inputs import Asked, NotUsable, Settled
-from ascend_assets.records import BenchmarkRecord, LintCount, LintRecord, PrecisionRecord
+from ascend_assets.preflight_inputs import Asked, Settled
+from ascend_assets.records import LintCount
 from resources import onnx_files
 from resources.ascend.emulator import compile as compiler
 from resources.ascend.emulator import messages, refusals
 from resources.ascend.options import CompileOptions
-from resources.ascend.toolchain import Comparison, CompileRefused, CompileReport, Profile, ToolchainIdentity
+from resources.ascend.toolchain import Comparison, CompileRefused, CompileReport, Profile
 from resources.digests import sha256_file
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, NDArray[Any]]
 
 Say = Callable[[str], None]
-_OF_FILE = ("onnx_checker", "opset", "operators_registered", "model_safety")
-"""Lint criteria that a file without a project can be judged by."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +73,15 @@ def run(
     say(f"reading {path}")
     arrays = preflight_inputs.read_arrays(inputs) if inputs else None
     file = _File.read(path, options, Asked(options.input_shape, batch, arrays, inputs))
-    identity = _toolchain()
-    findings = lint.judge(LintRecord(key="", made_from={"onnx": file.sha256}, counts=file.counts), DEFAULTS)
-    verdicts = [verdict for verdict in findings if verdict.criterion in _OF_FILE]
+    about = Compilation(file.sha256, file.options, file.asked.kind)
+    verdicts = [*linted(file.counts, file.sha256)]
     say(f"compiling for {options.soc_version}")
     try:
         report = file.compile()
     except CompileRefused as refusal:
-        verdicts.append(conversion.refused(refusal, toolchain=identity, subject=file.sha256))
+        verdicts.append(about.refused(refusal))
         return file.preflight(path, verdicts, time.monotonic() - begin)
-    verdicts.append(conversion.compiled(report, toolchain=identity, subject=file.sha256))
+    verdicts.append(about.compiled(report))
     tensors = preflight_inputs.tensors(file.model, file.settled, file.asked, seed)
     say(f"comparing {len(file.model.graph.node)} layers, {file.options.mode} against FP32")
     compared = time.monotonic()
@@ -93,14 +89,8 @@ def run(
     spent = time.monotonic() - compared
     say("estimating the time on the device")
     profile = file.profile()
-    verdicts += precision.judge(_precision(file, comparison, identity), DEFAULTS)
-    verdicts += performance.judge(_benchmark(file, profile, identity), DEFAULTS)
-    judged = [verdict for verdict in verdicts if verdict.criterion not in _NEEDS_A_PROJECT]
-    return file.preflight(path, judged, time.monotonic() - begin, comparison, profile, spent)
-
-
-_NEEDS_A_PROJECT = frozenset({"task_metric_drop", "latency_regression"})
-"""Criteria that ask for evaluation data or an earlier release: a file alone has neither."""
+    verdicts += (*about.precise(comparison), *about.fast(profile))
+    return file.preflight(path, verdicts, time.monotonic() - begin, comparison, profile, spent)
 
 
 @dataclass
@@ -116,9 +106,7 @@ class _File:
 
     @classmethod
     def read(cls, path: Path, options: CompileOptions, asked: Asked) -> "_File":
-        model = onnx_files.load(path)
-        if not model.graph.node:
-            raise NotUsable(f"{path}: holds no node: export the model again")
+        model = preflight_inputs.load(path)
         counts = onnx_rules.of_model(model, onnx_files.findings(model, path.parent))
         settled = preflight_inputs.settle(path, model, asked)
         fixed = options.model_copy(update={"input_shape": settled.shapes})
@@ -159,44 +147,7 @@ class _File:
     def profile(self) -> Profile:
         from resources.ascend.emulator.estimate import profile
 
-        return profile(self.model, self.options, self.batch)
-
-    @property
-    def batch(self) -> int:
-        """Samples in one inference: the first dimension of the first input."""
-        shape = next(iter(self.options.input_shape.values()), ())
-        return shape[0] if shape else 1
-
-
-def _toolchain() -> ToolchainIdentity:
-    from resources.ascend.emulator.toolchain import Emulator
-
-    return Emulator().describe()
-
-
-def _precision(file: _File, comparison: Comparison, identity: ToolchainIdentity) -> PrecisionRecord:
-    return PrecisionRecord(
-        key="",
-        made_from={"onnx": file.sha256, "om": file.sha256},
-        target=file.options.soc_version,
-        origin=comparison.origin,
-        toolchain=identity,
-        comparison=comparison,
-        task_metric=None,
-        inputs="random" if file.asked.arrays is None else "evaluation",
-        samples=file.batch,
-    )
-
-
-def _benchmark(file: _File, profile: Profile, identity: ToolchainIdentity) -> BenchmarkRecord:
-    return BenchmarkRecord(
-        key="",
-        made_from={"om": file.sha256},
-        target=file.options.soc_version,
-        origin=profile.origin,
-        toolchain=identity,
-        profile=profile,
-    )
+        return profile(self.model, self.options, batch_of(self.options))
 
 
 def as_json(found: Preflight) -> dict[str, Any]:

@@ -7,7 +7,7 @@ assumption. Not here: what is done with the tensors (`preflight.py`).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ascend_assets import evaluation
 from resources import npz, onnx_files
@@ -22,12 +22,22 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, NDArray[Any]]
 
 _KINDS = "biuf"
+_BFLOAT16 = "bfloat16"
+"""A float like others, for which numpy has no kind of its own."""
 _IMAGE, _SEQUENCE = 224, 128
 """Sizes that an example of --input-shape shows: images are mostly square, sequences mostly that long."""
 
 
 class NotUsable(Exception):
     """What was given cannot be judged. The message says what to do."""
+
+
+class Unsettled(NotUsable):
+    """The inputs' shapes do not go with the model; other shapes might. `inputs`: those that leave sizes open."""
+
+    def __init__(self, message: str, inputs: tuple[str, ...] = ()) -> None:
+        self.inputs = inputs
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,11 @@ class Asked:
     arrays: "Tensors | None" = None
     source: Path | None = None
 
+    @property
+    def kind(self) -> Literal["evaluation", "random"]:
+        """What layers are compared on."""
+        return "random" if self.arrays is None else "evaluation"
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -46,6 +61,14 @@ class Settled:
 
     shapes: dict[str, tuple[int, ...]]
     assumed: tuple[str, ...]
+
+
+def load(path: Path) -> "onnx.ModelProto":
+    """The model in a file that nobody vouches for. Raises `NotUsable` for one without nodes, `OnnxFileError`."""
+    model = onnx_files.load(path)
+    if not model.graph.node:
+        raise NotUsable(f"{path}: holds no node: export the model again")
+    return model
 
 
 def read_arrays(path: Path) -> "Tensors":
@@ -60,8 +83,8 @@ def settle(path: Path, model: "onnx.ModelProto", asked: Asked) -> Settled:
     """Fix every dimension that the file leaves open.
 
     In this order: the given shape; `batch` for the first dimension; the given array's size for any other; 1 for a first
-    dimension that nobody named. Raises `NotUsable` for an input that cannot be fed and for any other open dimension,
-    with the option that would settle it.
+    dimension that nobody named. Raises `NotUsable` for an input that cannot be fed, and `Unsettled` for a shape that
+    does not fit and any other open dimension, with the option that would settle it.
     """
     declared = onnx_files.signature(model).inputs
     for tensor in declared:
@@ -69,7 +92,7 @@ def settle(path: Path, model: "onnx.ModelProto", asked: Asked) -> Settled:
     unknown = sorted(set(asked.shapes) - {tensor.name for tensor in declared})
     if unknown:
         names = ", ".join(shown(tensor.name) for tensor in declared) or "none"
-        raise NotUsable(f"{path}: has no input {shown(unknown[0])!r}, which --input-shape names; it has: {names}")
+        raise Unsettled(f"{path}: has no input {shown(unknown[0])!r}, which --input-shape names; it has: {names}")
     shapes = {name: tuple(dims) for name, dims in asked.shapes.items()}
     assumed = []
     for tensor in declared:
@@ -85,7 +108,7 @@ def settle(path: Path, model: "onnx.ModelProto", asked: Asked) -> Settled:
     try:
         shapes = fixed_inputs(model, shapes, asked.batch)
     except onnx_files.ShapeError as error:
-        raise NotUsable(f"{path}: {error}") from error
+        raise Unsettled(f"{path}: {error}") from error
     return Settled(shapes, tuple(assumed))
 
 
@@ -93,7 +116,7 @@ def _check_type(path: Path, tensor: TensorType) -> None:
     import numpy as np
 
     try:
-        usable = np.dtype(tensor.dtype).kind in _KINDS
+        usable = tensor.dtype == _BFLOAT16 or np.dtype(tensor.dtype).kind in _KINDS
     except TypeError:
         usable = False
     if not usable:
@@ -121,9 +144,10 @@ def _check_settled(path: Path, declared: Sequence[TensorType], shapes: Mapping[s
         return
     names = ", ".join(f"{shown(t.name)} {_written(t.shape)}" for t in open_inputs)
     example = ";".join(f"{shown(t.name)}:{_example(t.shape)}" for t in open_inputs)
-    raise NotUsable(
+    raise Unsettled(
         f"{path}: leaves sizes open: {names}; give those that you serve, for example "
-        f'--input-shape "{example}"' + (", or --inputs" if all(t.shape for t in open_inputs) else "")
+        f'--input-shape "{example}"' + (", or --inputs" if all(t.shape for t in open_inputs) else ""),
+        tuple(tensor.name for tensor in open_inputs),
     )
 
 
