@@ -4,12 +4,13 @@ Here belongs reading the layer table for observers. Not here: the graph alone (`
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from ascend_assets.diagnosis.case import Case
+from ascend_assets.diagnosis.case import Case, Observation, Value
 from ascend_assets.diagnosis.observers.reading import MOVERS, Reading
 from ascend_assets.gates.precision import CRITERIA_NAMES, OWN_ERROR
+from ascend_assets.remedies.kinds import Remedy
 from resources.ascend.emulator.op_names import EXACT
 from resources.ascend.metrics import beyond_limits
 from resources.ascend.toolchain import LayerComparison
@@ -61,9 +62,25 @@ class Faults:
         """The nodes of `own`."""
         return frozenset(layer.node for layer in self.own)
 
+    @cached_property
+    def born(self) -> frozenset[str]:
+        """Nodes that overflow although nothing that they read has: a division by what was rounded to zero, say.
+
+        From FP32 inputs such a node may be right, so that it need not stand in `own`.
+        """
+        if not self.imprecise:
+            return frozenset()
+        spoiled = {layer.node for layer in self.layers.values() if layer.overflow}
+        return frozenset(
+            node.name
+            for node in self.reading.nodes
+            if node.name in spoiled
+            and not any((made := self.reading.maker.get(name)) and made.name in spoiled for name in node.inputs)
+        )
+
     def hurts(self, nodes: Iterable[Node]) -> int:
-        """1 where one of the nodes fails by itself, else 0."""
-        return int(any(node.name in self.names for node in nodes))
+        """1 where one of the nodes fails by itself or is where overflow begins, else 0."""
+        return int(any(node.name in self.names or node.name in self.born for node in nodes))
 
     def worst(self, nodes: Iterable[Node]) -> float:
         """The largest own error among nodes that were compared: relative Euclidean distance, infinite for overflow."""
@@ -109,10 +126,44 @@ class Faults:
                 pending.extend(filter(None, made.inputs))
         return tuple(found[index] for index in sorted(found))
 
+    def fact(
+        self,
+        kind: str,
+        says: str,
+        nodes: Sequence[Node],
+        values: Mapping[str, Value],
+        remedies: Mapping[str, Remedy],
+        *,
+        hurts: int | None = None,
+    ) -> Observation:
+        """An observation about nodes, with `hurts`, `error` (their worst own error) and `overflow` in its values.
+
+        What hurts is read from the layers, what merely exists from the graph.
+        """
+        hurts = self.hurts(nodes) if hurts is None else hurts
+        figures: dict[str, Value] = {
+            "hurts": hurts,
+            "error": self.worst(nodes),
+            "overflow": self.overflow(nodes) if self.imprecise else 0,
+        }
+        seen = f"; own error {figures['error']:.3g}, {figures['overflow']} elements overflow" if hurts else ""
+        return Observation(
+            kind=kind,
+            says=says + seen,
+            nodes=tuple(node.name for node in nodes),
+            values={**figures, **values},
+            remedies=dict(remedies),
+            from_="layers" if hurts else "graph",
+        )
+
     def nodes(self, layers: Iterable[LayerComparison]) -> Iterator[Node]:
         """The graph's nodes of layers."""
         named = {node.name: node for node in self.reading.nodes}
         return (named[layer.node] for layer in layers if layer.node in named)
+
+
+STATED = ("hurts", "error", "overflow")
+"""The values that `Faults.fact` always states."""
 
 
 def wrong_by_itself(layer: LayerComparison) -> bool:

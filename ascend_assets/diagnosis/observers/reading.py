@@ -1,20 +1,18 @@
 """A case's graph as observers walk it: who makes a tensor, who reads it, and which value a constant has.
 
-Here belong the questions that several observers ask of one graph, and remedies made of names that ATC takes. Not here:
-the layers of a comparison (`faults.py`), or any opinion.
+Here belong the questions that several observers ask of one graph. Not here: the layers of a comparison (`faults.py`),
+or any opinion.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ascend_assets.diagnosis.case import Case
-from ascend_assets.remedies.kinds import MAX_NODES, KeepDtype
+from ascend_assets.diagnosis.telling import plain
+from ascend_assets.gates.wording import listing
 from resources.ascend.emulator.precision import plan
 from resources.ascend.emulator.rounding import HOST_INPUTS
-from resources.ascend.option_values import KeptName, NodeName
 from resources.onnx_files.graph import Graph, Node
 
 if TYPE_CHECKING:
@@ -37,8 +35,8 @@ SMALL = 4096
 _STEPS = 64
 """How far a walk through movers goes."""
 
-_KEPT: TypeAdapter[str] = TypeAdapter(KeptName)
-_NODE: TypeAdapter[str] = TypeAdapter(NodeName)
+OVERFLOWS = {"float16": 65520.0, "bfloat16": 3.3961775292304957e38}
+"""The smallest magnitude that becomes infinite in a narrow type: half a step beyond its largest number."""
 
 
 class Reading:
@@ -110,7 +108,7 @@ class Reading:
         return found
 
     @cached_property
-    def _read(self) -> "dict[str, NDArray[Any] | None]":
+    def _arrays(self) -> "dict[str, NDArray[Any] | None]":
         return {}
 
     def array(self, tensor: str) -> "NDArray[Any] | None":
@@ -119,32 +117,16 @@ class Reading:
         None as well for constants whose data is not at hand: a case may hold a model without its weights.
         """
         root = self.root(tensor)
-        if root not in self._read:
-            self._read[root] = self._value(root)
-        return self._read[root]
+        if root not in self._arrays:
+            self._arrays[root] = self._value(root)
+        return self._arrays[root]
 
     def _value(self, root: str) -> "NDArray[Any] | None":
-        import numpy as np
-        from onnx import TensorProto, numpy_helper
-
         proto = self._constants.get(root)
         if proto is not None:
-            if proto.data_type in {TensorProto.STRING, TensorProto.UNDEFINED} or proto.external_data:
-                return None
-            try:
-                return numpy_helper.to_array(proto)
-            except (TypeError, ValueError):
-                return None
+            return _decoded(proto)
         node = self.maker.get(root)
-        if node is None:
-            return None
-        for name in ("value_float", "value_floats", "value_int", "value_ints"):
-            if node.op == "Constant" and name in node.attributes:
-                return np.atleast_1d(np.asarray(node.attributes[name]))
-        if node.op == "ConstantOfShape":
-            held = node.attributes.get("value")
-            return np.zeros(1, np.float32) if held is None else numpy_helper.to_array(held)
-        return None
+        return _stated(node) if node is not None else None
 
     def small(self, tensor: str) -> "NDArray[np.float64] | None":
         """The distinct finite values of a constant of at most `SMALL` elements; None for another tensor."""
@@ -173,46 +155,51 @@ class Reading:
         return ((at, name) for at, name in enumerate(node.inputs) if name and at not in host)
 
     @cached_property
-    def _narrow(self) -> frozenset[str]:
-        layers = self.case.comparison.layers if self.case.comparison else ()
-        kinds: dict[str, str] = {}
+    def _kinds(self) -> dict[str, str]:
         try:
             planned = plan(self.graph, self.case.options)
         except ValueError:
-            # A SoC that nobody knows computes nothing; what is wrong with it, another observer says.
+            # A SoC that nobody knows computes nothing; that it is unknown, another observer says.
             planned = ()
-        kinds.update({node.name: kind for node, kind in zip(self.nodes, planned, strict=False)})
-        kinds.update({layer.node: layer.dtype for layer in layers if layer.node in kinds})
-        return frozenset(name for name, kind in kinds.items() if kind in {"float16", "bfloat16"})
+        kinds = {node.name: str(kind) for node, kind in zip(self.nodes, planned, strict=False)}
+        layers = self.case.comparison.layers if self.case.comparison else ()
+        return kinds | {layer.node: layer.dtype for layer in layers if layer.node in kinds}
+
+    def kind(self, node: Node) -> str:
+        """What the device computes a node in, as compared or else as planned: `float16`, `float32`, `other`..."""
+        return self._kinds.get(node.name, "other")
 
     def narrow(self, node: Node) -> bool:
         """Whether the device computes a node in FP16 or BF16."""
-        return node.name in self._narrow
+        return self.kind(node) in OVERFLOWS
 
 
-def kept(nodes: Iterable[str]) -> KeepDtype | None:
-    """The nodes, kept in their original type; None where ATC takes none of their names."""
-    names = tuple(name for name in dict.fromkeys(nodes) if _legal(_KEPT, name))
-    return KeepDtype(nodes=names[:MAX_NODES]) if names else None
+def _decoded(proto: "onnx.TensorProto") -> "NDArray[Any] | None":
+    """A stored tensor's values; None where they are no numbers, or are not in the model at hand."""
+    from onnx import TensorProto, numpy_helper
 
-
-def nameable(names: Iterable[str]) -> tuple[str, ...]:
-    """Those names that a remedy can hold, once each."""
-    return tuple(name for name in dict.fromkeys(names) if _legal(_NODE, name))[:MAX_NODES]
-
-
-def _legal(kind: TypeAdapter[str], name: str) -> bool:
+    if proto.data_type in {TensorProto.STRING, TensorProto.UNDEFINED} or proto.external_data:
+        return None
     try:
-        kind.validate_python(name)
-    except ValidationError:
-        return False
-    return True
+        return numpy_helper.to_array(proto)
+    except (TypeError, ValueError):
+        return None
 
 
-def sentence(nodes: Iterable[Node], most: int = 3) -> str:
+def _stated(node: Node) -> "NDArray[Any] | None":
+    """What a `Constant` says in an attribute of numbers, or what a `ConstantOfShape` fills with."""
+    import numpy as np
+
+    if node.op == "ConstantOfShape":
+        held = node.attributes.get("value")
+        return np.zeros(1, np.float32) if held is None else _decoded(held)
+    names = [name for name in ("value_float", "value_floats", "value_int", "value_ints") if name in node.attributes]
+    if node.op != "Constant" or not names:
+        return None
+    return np.atleast_1d(np.asarray(node.attributes[names[0]]))
+
+
+def told(nodes: Sequence[Node], most: int = 3) -> str:
     """Nodes in words: the first few by name and operator, and how many more there are."""
-    from resources.onnx_files.structure import shown
-
-    names = [f"{shown(node.name)[:80]} ({node.op[:40]})" for node in nodes]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    named = [f"{plain(node.name)} ({plain(node.op)})" for node in nodes[:most]]
+    return listing([*named, *("" for _ in nodes[most:])], shown=most, separator=", ", longest=100)

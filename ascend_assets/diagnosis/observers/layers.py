@@ -1,0 +1,123 @@
+"""What the layer table says where no formula and no constant explains it.
+
+Here belong the layers that fail by themselves, and errors that are small everywhere and add up. Both are general: what
+is observed elsewhere says more, and is cheaper to repair. Not here: why a layer fails.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from ascend_assets.diagnosis.case import Case, Observation, Value
+from ascend_assets.diagnosis.observers import Kind
+from ascend_assets.diagnosis.observers.faults import STATED, Faults
+from ascend_assets.diagnosis.observers.reading import Reading, told
+from ascend_assets.diagnosis.offers import offer
+from ascend_assets.remedies.kinds import KeepDtype, MixPrecision, Remedy, SetPrecisionMode
+from resources.ascend.emulator.op_names import CUBE, ge_types
+from resources.ascend.toolchain import LayerComparison
+from resources.onnx_files.graph import Node
+
+_MODES = ("mix_precision", "set_precision_mode")
+MAKES = {
+    "first_bad_layer": Kind((*STATED, "node", "op", "why"), ("keep_dtype",)),
+    "own_errors": Kind((*STATED, "layers", "op"), ("keep_dtype", *_MODES)),
+    "rounded_inputs": Kind((*STATED, "layers", "op"), ("keep_dtype",)),
+    "accumulated_error": Kind((*STATED, "layers", "share", "op"), ("keep_dtype", *_MODES)),
+}
+
+_SHARE = 0.8
+"""Share of the squared own errors that the layers to keep account for."""
+_LEAST_ERROR = 1e-5
+"""An own error below this is the last digit of FP32, and no rounding to FP16."""
+
+
+def observe(case: Case) -> Iterator[Observation]:
+    """The faults of a comparison that failed; nothing where it passed or where there is none."""
+    reading = Reading(case)
+    faults = Faults(reading)
+    if not faults.imprecise or case.comparison is None:
+        return
+    own = tuple(faults.nodes(faults.own)) or tuple(node for node in reading.nodes if node.name in faults.born)
+    if own:
+        yield from _first(faults, case)
+        yield _own(faults, own)
+        yield _rounded(faults, own)
+    else:
+        yield from _accumulated(faults)
+
+
+def _first(faults: Faults, case: Case) -> Iterator[Observation]:
+    bad = case.comparison.first_bad_layer if case.comparison else None
+    node = next((node for node in faults.reading.nodes if bad and node.name == bad.node), None)
+    if bad is None or node is None:
+        return
+    values: dict[str, Value] = {"node": bad.node, "op": bad.op, "why": bad.cause}
+    kept = offer(KeepDtype, nodes=[link.name for link in faults.chain([node])])
+    yield faults.fact("first_bad_layer", f"first bad layer {told([node])}: {bad.cause}", [node], values, kept)
+
+
+def _own(faults: Faults, own: tuple[Node, ...]) -> Observation:
+    ranked = sorted(own, key=lambda node: -faults.worst([node]))
+    values: dict[str, Value] = {"layers": len(own), "op": _ops(ranked)}
+    remedies = {**_kept(faults.chain(own), ranked), **_mixed(ranked), **_whole()}
+    return faults.fact("own_errors", f"{len(own)} layers fail by themselves: {told(ranked)}", own, values, remedies)
+
+
+def _rounded(faults: Faults, own: tuple[Node, ...]) -> Observation:
+    """The same layers with those that feed them: an input that was rounded before has lost its digits already."""
+    wide = faults.chain(faults.fed(own))
+    values: dict[str, Value] = {"layers": len(wide), "op": _ops(wide)}
+    says = f"{len(own)} layers fail by themselves, fed by {len(wide) - len(own)} that round"
+    return faults.fact("rounded_inputs", says, own, values, _kept(wide, wide))
+
+
+def _accumulated(faults: Faults) -> Iterator[Observation]:
+    """Layers by their own errors until they account for most of the sum of squares."""
+    ranked = sorted(filter(_errs, faults.layers.values()), key=lambda layer: -layer.local_error)
+    total = sum(layer.local_error**2 for layer in ranked)
+    chosen: list[LayerComparison] = []
+    seen = 0.0
+    for layer in ranked:
+        if seen >= _SHARE * total:
+            break
+        chosen.append(layer)
+        seen += layer.local_error**2
+    nodes = tuple(faults.nodes(chosen))
+    if not nodes:
+        return
+    values: dict[str, Value] = {"layers": len(nodes), "share": seen / total, "op": _ops(nodes)}
+    says = f"no layer fails by itself; {len(nodes)} of {len(ranked)} make {seen / total:.0%} of the rounding errors"
+    remedies = {**_kept(nodes, nodes), **_mixed(nodes), **_whole()}
+    yield Observation(
+        kind="accumulated_error",
+        says=f"{says}: {told(nodes)}",
+        nodes=tuple(node.name for node in nodes),
+        values={"hurts": 1, "error": faults.worst(nodes), "overflow": faults.overflow(nodes), **values},
+        remedies=remedies,
+        from_="layers",
+    )
+
+
+def _errs(layer: LayerComparison) -> bool:
+    return layer.dtype in {"float16", "bfloat16"} and _LEAST_ERROR < layer.local_error < math.inf
+
+
+def _ops(nodes: Sequence[Node]) -> str:
+    return ", ".join(list(dict.fromkeys(node.op for node in nodes))[:5])
+
+
+def _kept(nodes: Sequence[Node], ranked: Sequence[Node]) -> dict[str, Remedy]:
+    """The nodes, those with the largest errors first, for a search that keeps as few as it can."""
+    order = {node.index: at for at, node in enumerate(ranked)}
+    first = sorted(nodes, key=lambda node: order.get(node.index, len(order)))
+    return offer(KeepDtype, nodes=[node.name for node in first])
+
+
+def _mixed(nodes: Sequence[Node]) -> dict[str, Remedy]:
+    """Mixed precision with the operators' types, as GE calls them, on the black list; products stay narrow."""
+    kinds = dict.fromkeys(kind for node in nodes if node.op not in CUBE for kind in ge_types(node.op))
+    return offer(MixPrecision, black=tuple(kinds)[:100])
+
+
+def _whole() -> dict[str, Remedy]:
+    return offer(SetPrecisionMode, precision_mode="must_keep_origin_dtype")
