@@ -13,6 +13,7 @@ from ascend_assets.spec import ModelSpec
 from resources import git, tarball
 from resources.candidates import Candidate
 from resources.digests import sha256_file
+from resources.git_command import GitError
 
 FOLDER = Path("ascend_assets", "defs")
 """Where a project keeps its models."""
@@ -60,6 +61,15 @@ def require_same_definition(spec: ModelSpec, archive: Path, folder: Path) -> Non
             f"{spec.name}: this candidate's defs.yaml is not the one that the assets were loaded from: reload the "
             f"definitions, or use the command line, `ascend run {spec.name} --commit REV`, which reads its own"
         )
+
+
+def in_repository(project: Path, file: Path) -> str:
+    """A file's path from the top of the repository, where `git apply` is run; outside git from the project's."""
+    try:
+        top = git.repository(project) or project
+    except GitError:
+        top = project
+    return file.resolve().relative_to(top.resolve()).as_posix()
 
 
 def _last_change(folder: Path) -> datetime:

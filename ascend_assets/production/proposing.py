@@ -5,21 +5,18 @@ Here belongs what touches Dagster's history, the model's file and the store. Not
 """
 
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
 
 from ascend_assets import history
-from ascend_assets.assets.freezing import FOLDER
+from ascend_assets.assets.freezing import FOLDER, in_repository
 from ascend_assets.codec import UnreadableRecord, read_record
 from ascend_assets.models import FILE_NAME
 from ascend_assets.production import proposals
 from ascend_assets.production.records import MetricsRecord, ProposedLimitsRecord
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, Tools, code_version
-from resources import git
 from resources.digests import canonical_json, sha256_bytes
-from resources.git_command import GitError
 from resources.store.blobs import StoreError
 
 _OLDEST = timedelta(days=14)
@@ -45,7 +42,7 @@ def make(tools: Tools, spec: ModelSpec, metrics: MetricsRecord, seen: list[Metri
     """The record. Nothing is changed: the patch is for a person to merge."""
     found = proposals.propose(spec, metrics.environment, seen)
     file = tools.repository / FOLDER / spec.name / FILE_NAME
-    patch = proposals.patch_of(spec, file, _in_repository(tools.repository, file), found.proposals)
+    patch = proposals.patch_of(spec, file, in_repository(tools.repository, file), found.proposals)
     artefact = tools.blobs.put_bytes(patch.diff.encode(), f"{spec.name}-limits.patch") if patch.diff else None
     identity = {"stage": "proposed_limits", "looks": sorted(one.digest for one in seen), "code": code_version()}
     return ProposedLimitsRecord(
@@ -58,12 +55,3 @@ def make(tools: Tools, spec: ModelSpec, metrics: MetricsRecord, seen: list[Metri
         diff=patch.diff,
         patch=artefact,
     )
-
-
-def _in_repository(project: Path, file: Path) -> str:
-    """The file's path from the top of the repository, where `git apply` is run; outside git from the project's."""
-    try:
-        top = git.repository(project) or project
-    except GitError:
-        top = project
-    return file.resolve().relative_to(top.resolve()).as_posix()

@@ -5,6 +5,7 @@ remedies of the graph (`assets/remedied.py`), or what a remedy does (`remedies/a
 """
 
 from ascend_assets.records import AppliedRepair
+from ascend_assets.remedies.apply import apply_options
 from ascend_assets.spec import ModelSpec, Target
 from resources.ascend.options import CompileOptions
 
@@ -13,8 +14,4 @@ def options_for(spec: ModelSpec, target: Target, repair: AppliedRepair | None) -
     """What a target is compiled with: what its definition asks for, and what the candidate's repair changes of it."""
     options = target.options(spec.inputs)
     remedies = repair.options.get(target.key, ()) if repair else ()
-    if not remedies:
-        return options
-    from ascend_assets.remedies.apply import apply_options
-
-    return apply_options(options, remedies)
+    return apply_options(options, remedies) if remedies else options
