@@ -1,0 +1,118 @@
+"""Operators written out in simpler ones, for a compiler that has no parser for them.
+
+Here belongs the order: local functions, then branches and loops that are decided, weights that are stored quantised,
+then single operators. Not here: what an operator is made of (`bodies`).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from resources.onnx_files.edits import EditError, facts
+from resources.onnx_files.edits.bodies.expanding import expanded
+from resources.onnx_files.edits.control import decided
+from resources.onnx_files.edits.named import Names, write_names
+from resources.onnx_files.edits.quantized import dequantized
+from resources.onnx_files.edits.surgery import DEFAULT_DOMAINS, closed, opened, opset_of, refused, replace
+from resources.onnx_files.limits import DEFAULT
+from resources.onnx_files.structure import shown
+from resources.onnx_files.walk import label, nodes
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+
+_ROUNDS = 8
+"""Bodies may hold what is to be expanded in turn; ONNX's go three deep."""
+
+Key = tuple[str, str]
+
+
+def expand_operators(model: "ModelProto", operators: Iterable[str]) -> "ModelProto":
+    """The model with every node of `operators` (`<domain>::<operator>`, `ai.onnx` for the default) written out.
+
+    One of the model's own functions brings all of them with it, for no compiler takes any. `ai.onnx::If` and
+    `ai.onnx::Loop` are taken where a constant decides them, `ai.onnx::DequantizeLinear` where it only stores a constant
+    in fewer bits. Raises `EditError` for what cannot be written out, with the nodes.
+    """
+    wanted = {_key(text) for text in operators}
+    bones = opened(model)
+    if wanted & {(function.domain, function.name) for function in model.functions}:
+        bones = without_functions(bones)
+    decided(bones, wanted)
+    dequantized(bones, wanted, model)
+    for _ in range(_ROUNDS):
+        if not _of(nodes(bones), wanted):
+            return closed(bones, model, stale=())
+        expand_once(bones, wanted)
+        if sum(1 for _ in nodes(bones)) > DEFAULT.nodes:
+            raise EditError(f"it would have more than {DEFAULT.nodes:,} nodes")
+    left = _of(nodes(bones), wanted)
+    if left:
+        raise EditError(f"node {shown(label(left[0]))} ({shown(left[0].op_type)}) expands into itself")
+    return closed(bones, model, stale=())
+
+
+def _key(text: str) -> Key:
+    domain, _, op = text.partition("::")
+    return ("" if domain in DEFAULT_DOMAINS else domain, op)
+
+
+def _of(found: "Iterable[NodeProto]", wanted: Collection[Key]) -> "list[NodeProto]":
+    return [n for n in found if ("" if n.domain in DEFAULT_DOMAINS else n.domain, n.op_type) in wanted]
+
+
+def without_functions(bones: "ModelProto") -> "ModelProto":
+    """Every call of a local function replaced by its nodes."""
+    import onnx
+    import onnx.inliner
+
+    domains = {function.domain for function in bones.functions}
+    stated = list(bones.graph.value_info)
+    try:
+        flat: onnx.ModelProto = onnx.inliner.inline_local_functions(bones, convert_version=True)
+    except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
+        raise EditError(f"its local functions cannot be inlined: {' '.join(str(error).split())[:200]}") from error
+    used = {node.domain for node in nodes(flat)}
+    entries = [entry for entry in flat.opset_import if entry.domain in used or entry.domain not in domains]
+    kept = {(entry.domain, entry.version) for entry in entries}
+    del flat.opset_import[:]
+    flat.opset_import.extend(onnx.helper.make_opsetid(domain, version) for domain, version in sorted(kept))
+    if not flat.graph.value_info:
+        flat.graph.value_info.extend(stated)
+    write_names(flat)
+    return flat
+
+
+def expand_once(bones: "ModelProto", wanted: Collection[Key]) -> None:
+    """Write out every node of `wanted`, in place, once. Raises `EditError` that lists those which cannot be."""
+    names, opset = Names(bones), opset_of(bones)
+    all_facts = facts.of_all(bones)
+    reasons: list[str] = []
+    # Graphs inside nodes come after the graph around them, and are edited before it is written anew.
+    for graph, known in reversed(list(zip(facts.graphs(bones), all_facts, strict=True))):
+        new, weights = _graph(graph, wanted, known, names, opset, reasons)
+        if new:
+            replace(graph, new, weights)
+    if reasons:
+        raise refused(reasons, "not everything can be written out in simpler operators")
+
+
+def _graph(
+    graph: "GraphProto",
+    wanted: Collection[Key],
+    known: facts.Facts,
+    names: Names,
+    opset: int,
+    reasons: list[str],
+) -> "tuple[Mapping[int, list[NodeProto]], list[TensorProto]]":
+    new: dict[int, list[NodeProto]] = {}
+    weights: list[TensorProto] = []
+    for index, node in enumerate(graph.node):
+        if not _of([node], wanted):
+            continue
+        try:
+            new[index], constants = expanded(node, known, names, opset)
+        except EditError as error:
+            reasons.append(f"{shown(label(node))} ({shown(node.op_type)}): {error}")
+        else:
+            weights.extend(constants)
+    return new, weights
