@@ -73,10 +73,13 @@ class Redactor:
         return self._given.setdefault((kind, found), f"<{kind}-{number}>")
 
 
-def visible(text: str) -> str:
-    """The text on one line, compatibility forms made plain, without control, format or unassigned characters."""
-    plain = unicodedata.normalize("NFKC", text)
-    kept = "".join(" " if c.isspace() else c for c in plain if c.isspace() or unicodedata.category(c)[0] != "C")
+def visible(text: str, *, plain: bool = True) -> str:
+    """The text on one line without control, format or unassigned characters.
+
+    `plain`: compatibility forms are made what they look like, so that a pattern finds them.
+    """
+    text = unicodedata.normalize("NFKC", text) if plain else text
+    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
     return " ".join(kept.split())
 
 

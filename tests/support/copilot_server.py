@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint on loopback: real HTTP(S), everything that was sent kept, every misbehaviour on demand."""
+"""An OpenAI-compatible endpoint on loopback: real HTTP(S), all that was sent kept, every misbehaviour on demand."""
 
 import json
 import ssl
@@ -82,52 +82,52 @@ class CopilotServer:
         return {"ASCEND_COPILOT_URL": self.url, "ASCEND_COPILOT_MODEL": "a-model", **more}
 
 
-def _handler(made: CopilotServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
+class Handler(BaseHTTPRequestHandler):
+    """`made` is set by a class of its own for each server."""
 
-        def handle_one(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            sent = Sent(self.path, {name.lower(): value for name, value in self.headers.items()}, raw)
-            made.sent.append(sent)
-            reply = made.reply(sent) if callable(made.reply) else made.reply
-            with suppress(OSError):  # whoever asked may have gone
-                self._reply(reply)
+    made: CopilotServer
 
-        do_GET = do_POST = handle_one  # noqa: N815 - names that the server calls
+    def log_message(self, *_: object) -> None:
+        pass
 
-        def _reply(self, reply: Reply) -> None:
-            time.sleep(reply.hold)
-            if reply.drip_headers:
-                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-                for number in range(1_000_000):
-                    self._dripped(f"X-{number}: 1\r\n".encode(), reply.drip or DRIP)
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            if "Content-Length" not in reply.headers:
-                self.send_header("Content-Length", str(len(reply.body) + reply.promised))
-            self.end_headers()
-            if reply.drip:
-                self._dripped(reply.body, reply.drip)
-            else:
-                self.wfile.write(reply.body)
+    def handle_one(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        sent = Sent(self.path, {name.lower(): value for name, value in self.headers.items()}, raw)
+        self.made.sent.append(sent)
+        reply = self.made.reply(sent) if callable(self.made.reply) else self.made.reply
+        with suppress(OSError):  # whoever asked may have gone
+            self._reply(reply)
 
-        def _dripped(self, data: bytes, pause: float) -> None:
-            for byte in data:
-                self.wfile.write(bytes([byte]))
-                self.wfile.flush()
-                time.sleep(pause)
+    do_GET = do_POST = handle_one  # noqa: N815 - names that the server calls
 
-    return Handler
+    def _reply(self, reply: Reply) -> None:
+        time.sleep(reply.hold)
+        if reply.drip_headers:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            for number in range(1_000_000):
+                self._dripped(f"X-{number}: 1\r\n".encode(), DRIP)
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body) + reply.promised))
+        self.end_headers()
+        if reply.drip:
+            self._dripped(reply.body, reply.drip)
+        else:
+            self.wfile.write(reply.body)
+
+    def _dripped(self, data: bytes, pause: float) -> None:
+        for byte in data:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            time.sleep(pause)
 
 
 @contextmanager
 def copilot_server(certificate: Path | None = None, host: str = "127.0.0.1") -> Iterator[CopilotServer]:
     """`certificate`: a file with a certificate and its key; then it speaks https."""
     made = CopilotServer()
-    with ThreadingHTTPServer((host, 0), _handler(made)) as server:
+    with ThreadingHTTPServer((host, 0), type("Handler", (Handler,), {"made": made})) as server:
         server.daemon_threads = True
         server.block_on_close = False
         if certificate is not None:
