@@ -42,7 +42,8 @@ def shown(case: Case) -> Shown:
     failed = {concern for concern, names in _CRITERIA.items() if names & refused}
     if errors:
         failed.add("conversion")
-    if case.comparison is not None and case.comparison.first_bad_layer is not None:
+    if not case.verdicts and case.comparison is not None and case.comparison.first_bad_layer is not None:
+        # Where gates have judged, a bad layer that harms no output is no failure.
         failed.add("precision")
     if case.environment:
         failed.add("environment")

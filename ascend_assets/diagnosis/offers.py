@@ -6,7 +6,7 @@ remedy is worth a try (`rules/`), or carrying one out.
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -38,22 +38,20 @@ def usable(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(names) if _usable(name))[:MAX_NODES]
 
 
-def offer(of: type[RemedyT], *, as_: str = "", **fields: object) -> dict[str, Remedy]:
+def offer(of: type[RemedyT], /, *, as_: str = "", **fields: object) -> dict[str, Remedy]:
     """`{kind: remedy}`, or nothing where the fields do not make one: a name that ATC's files cannot hold, say.
 
     `as_`: a further word after the kind, `convert_opset.16`, so that an observation can offer several of one kind.
     Names of nodes and tensors that no remedy can carry are left out.
     """
-    given = {key: usable(map(str, value)) if _is_names(key, value) else value for key, value in fields.items()}
+    given = {
+        key: usable(value) if isinstance(value, tuple) and key in _NAMES else value for key, value in fields.items()
+    }
     try:
         remedy = of.model_validate(given)
     except ValidationError:
         return {}
     return {f"{remedy.kind}.{as_}" if as_ else remedy.kind: remedy}
-
-
-def _is_names(key: str, value: object) -> TypeGuard[Iterable[object]]:
-    return key in _NAMES and isinstance(value, Iterable)
 
 
 def of_kind(remedies: Mapping[str, Remedy], kind: str) -> tuple[Remedy, ...]:

@@ -1,0 +1,55 @@
+"""A console log of `atc`, or of what loads and runs a compiled model, as evidence.
+
+Here belongs turning any text into diagnostics about the model's own nodes and into what is wrong with the machine. Not
+here: the grammar of the log (`resources/ascend/cann/compiling`), or what follows from it (`observers/`).
+"""
+
+from typing import TYPE_CHECKING
+
+from resources.ascend.cann.compiling import atc_log
+from resources.ascend.cann.compiling.node_names import NodeNames, named
+from resources.ascend.cann.environment import symptoms
+from resources.ascend.cann.environment.symptoms import Symptom
+from resources.ascend.toolchain import Diagnostic
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+MAX_NODES = 10_000
+"""Nodes of one diagnostic."""
+
+
+def read(text: str | bytes, model: "ModelProto | None" = None) -> tuple[tuple[Diagnostic, ...], tuple[str, ...]]:
+    """(diagnostics, what is wrong with the environment) of a log of any generation, size and content.
+
+    With a model, diagnostics name its nodes as `resources.onnx_files.graph.view` does, and leave out names that could
+    stand for none or for several; without one, they name what the log names. Never raises.
+    """
+    log = text if isinstance(text, str) else text.decode("utf-8", errors="replace")
+    said = atc_log.parse(log)
+    diagnostics = (*said.errors, *said.warnings)
+    faults = tuple(words(symptom) for symptom in symptoms.explain(log))
+    return (diagnostics if model is None else _about(diagnostics, model)), faults
+
+
+def words(symptom: Symptom) -> str:
+    """A fault of the environment and its remedy in one line."""
+    return f"{symptom.what}: {symptom.remedy}"
+
+
+def _about(diagnostics: tuple[Diagnostic, ...], model: "ModelProto") -> tuple[Diagnostic, ...]:
+    pairs = [(node.name, node.op_type) for node in model.graph.node]
+    index = NodeNames.of(pairs)
+    # GE counts the nodes without a name; the graph's view takes their place in the file.
+    called = {
+        engine: node.name or f"{node.op_type}_{at}"
+        for at, ((engine, _), node) in enumerate(zip(named(pairs), model.graph.node, strict=True))
+    }
+    return tuple(item.model_copy(update={"nodes": _nodes(item, index, called)}) for item in diagnostics)
+
+
+def _nodes(item: Diagnostic, index: NodeNames, called: dict[str, str]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for name in item.nodes[:MAX_NODES]:
+        found.update(dict.fromkeys(called[node] for node in index.find(name) if node in called))
+    return tuple(found)[:MAX_NODES]
