@@ -12,7 +12,19 @@ from ascend_assets.diagnosis import confidence, offers, rules, telling
 from ascend_assets.diagnosis.case import Case, Observation
 from ascend_assets.diagnosis.cause import Cause, Evidence, Text
 from ascend_assets.diagnosis.evidence import Shown, shown
-from ascend_assets.diagnosis.observers import Kind
+from ascend_assets.diagnosis.observers import (
+    Kind,
+    constants,
+    epsilon,
+    fusion,
+    integers,
+    layers,
+    memory,
+    overflow,
+    patterns,
+    resize_rounding,
+    speed,
+)
 from ascend_assets.diagnosis.rules import BadRules, Rule
 
 MAX_OBSERVATIONS = 2000
@@ -35,7 +47,18 @@ class Observer(Protocol):
         ...
 
 
-OBSERVERS: tuple[Observer, ...] = ()
+OBSERVERS: tuple[Observer, ...] = (
+    constants,
+    epsilon,
+    patterns,
+    overflow,
+    layers,
+    fusion,
+    resize_rounding,
+    integers,
+    speed,
+    memory,
+)
 
 
 def diagnose(case: Case) -> tuple[Cause, ...]:

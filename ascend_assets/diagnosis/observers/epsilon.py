@@ -101,7 +101,8 @@ def _guard(reading: Reading, faults: Faults, node: Node) -> Iterator[Observation
     if not way:
         return
     nodes = [node, *way]
-    chain = offer(KeepDtype, nodes=[kept.name for kept in faults.chain([*nodes, *_dividing(reading, way[-1])])])
+    wide = [*nodes, *_dividing(reading, way[-1])]
+    chain = offer(KeepDtype, nodes=[kept.name for kept in faults.chain(wide)])
     for kind, values in (("small_guard", small), ("near_one", ones)):
         for value in values:
             stated = {**_values(reading, node, value), "guarded": way[-1].op}
@@ -111,7 +112,7 @@ def _guard(reading: Reading, faults: Faults, node: Node) -> Iterator[Observation
             )
             raised = _raised(node, abs(value)) if kind == "small_guard" else {}
             remedies = {**chain, **raised}
-            yield faults.fact(kind, says, nodes, stated, remedies, hurts=_hurts(faults, nodes))
+            yield faults.fact(kind, says, nodes, stated, remedies, hurts=_hurts(faults, wide))
 
 
 def _dividing(reading: Reading, root: Node) -> list[Node]:

@@ -27,6 +27,8 @@ MAKES = {
 
 _SHARE = 0.8
 """Share of the squared own errors that the layers to keep account for."""
+_LEVELS = 3
+"""How many rounded results before a fault are kept as well: a variance is three operators."""
 _LEAST_ERROR = 1e-5
 """An own error below this is the last digit of FP32, and no rounding to FP16."""
 
@@ -65,7 +67,10 @@ def _own(faults: Faults, own: tuple[Node, ...]) -> Observation:
 
 def _rounded(faults: Faults, own: tuple[Node, ...]) -> Observation:
     """The same layers with those that feed them: an input that was rounded before has lost its digits already."""
-    wide = faults.chain(faults.fed(own))
+    wide = own
+    for _ in range(_LEVELS):
+        wide = faults.fed(wide)
+    wide = faults.chain(wide)
     values: dict[str, Value] = {"layers": len(wide), "op": _ops(wide)}
     says = f"{len(own)} layers fail by themselves, fed by {len(wide) - len(own)} that round"
     return faults.fact("rounded_inputs", says, own, values, _kept(wide, wide))

@@ -60,10 +60,13 @@ def observe(case: Case) -> Iterator[Observation]:
 def _formula(faults: Faults, motif: Motif) -> Observation:
     says = f"{motif.name} written out ({motif.detail}): {told(motif.nodes)}"
     values: dict[str, Value] = {"begin": motif.begin.name, "detail": motif.detail, "length": len(motif.nodes)}
+    # A scaling that comes too late is to blame for overflow alone.
+    scaled = motif.name in {"scaled_after", "scaled_around"}
     # A difference of large numbers keeps nothing of what was rounded before it.
     wide = faults.fed(motif.nodes) if motif.name == "variance_difference" else motif.nodes
     kept = offer(KeepDtype, nodes=[node.name for node in faults.chain(wide) if faults.reading.narrow(node)])
-    return faults.fact(motif.name, says, motif.nodes, values, {**_edits(motif), **kept})
+    hurts = int(faults.overflow([motif.begin]) > 0 and motif.begin.name in faults.names) if scaled else None
+    return faults.fact(motif.name, says, motif.nodes, values, {**_edits(motif), **kept}, hurts=hurts)
 
 
 def _edits(motif: Motif) -> dict[str, Remedy]:
