@@ -76,7 +76,7 @@ def add(
         model = onnx_files.load(onnx)
     except onnx_files.OnnxFileError as error:
         raise UnusableModel(str(error)) from error
-    inputs = _inputs(onnx, model)
+    inputs = declared_inputs(onnx, model)
     text = render(name, task, inputs, soc, owners)
     try:
         defs.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,8 @@ def _exists(folder: Path) -> ModelExists:
     return ModelExists(f"{folder}: exists already: give another name, or remove that folder first")
 
 
-def _inputs(path: Path, model: "ModelProto") -> tuple[Declared, ...]:
+def declared_inputs(path: Path, model: "ModelProto") -> tuple[Declared, ...]:
+    """What the graph takes. Raises `UnusableModel` for an input that `defs.yaml` cannot declare."""
     weights = {weight.name for weight in model.graph.initializer}
     declared = {tensor.name: tensor for tensor in onnx_files.signature(model).inputs}
     inputs = tuple(
@@ -160,11 +161,11 @@ def render(name: str, task: str, inputs: Sequence[Declared], soc: Sequence[str],
         (
             f"type: {models.COMPONENT_TYPE}",
             "attributes:",
-            f"  name: {_scalar(name)}",
-            f"  task: {_scalar(task)}",
+            f"  name: {scalar(name)}",
+            f"  task: {scalar(task)}",
             "  source:",
             f"    onnx: {MODEL_FILE}",
-            *_input_lines(inputs),
+            *input_lines(inputs),
             *_target_lines(inputs, soc),
             *_REST,
             *_owner_lines(owners),
@@ -185,7 +186,8 @@ _REST = (
 )
 
 
-def _input_lines(inputs: Sequence[Declared]) -> tuple[str, ...]:
+def input_lines(inputs: Sequence[Declared]) -> tuple[str, ...]:
+    """The lines of `inputs`."""
     return (
         "  # A dimension with a name is open; it becomes the target's batch unless its input_shape says otherwise.",
         "  inputs:",
@@ -193,9 +195,9 @@ def _input_lines(inputs: Sequence[Declared]) -> tuple[str, ...]:
             line
             for i in inputs
             for line in (
-                f"    - name: {_scalar(i.name)}",
+                f"    - name: {scalar(i.name)}",
                 f"      dtype: {i.dtype}",
-                f"      shape: [{', '.join(_scalar(d) if isinstance(d, str) else str(d) for d in i.shape)}]",
+                f"      shape: [{', '.join(scalar(d) if isinstance(d, str) else str(d) for d in i.shape)}]",
             )
         ),
     )
@@ -208,21 +210,21 @@ def _target_lines(inputs: Sequence[Declared], soc: Sequence[str]) -> tuple[str, 
     ]
     for version in soc:
         lines.append(f"    - soc_version: {version}")
-        lines.append(f"      batch: {_batch(inputs)}")
-        lines.extend(_shape_lines(inputs))
+        lines.append(f"      batch: {common_batch(inputs)}")
+        lines.extend(shape_lines(inputs))
         lines.append("      # precision_mode: allow_mix_precision")
     return tuple(lines)
 
 
-def _batch(inputs: Sequence[Declared]) -> int:
+def common_batch(inputs: Sequence[Declared]) -> int:
     """The batch that is fixed in the graph: the size that all inputs share on axis 0; 1 where it is open."""
     first = {i.shape[0] if i.shape else 1 for i in inputs}
     size = first.pop()
     return size if not first and isinstance(size, int) and all(len(i.shape) > 1 for i in inputs) else 1
 
 
-def _shape_lines(inputs: Sequence[Declared]) -> tuple[str, ...]:
-    """Sizes for open dimensions that are no batch: ATC wants every one, and the graph has none to offer."""
+def shape_lines(inputs: Sequence[Declared]) -> tuple[str, ...]:
+    """The lines of a target's `input_shape`: sizes for open dimensions that are no batch: ATC wants every one, and the graph has none to offer."""
     batch = next((i.shape[0] for i in inputs if i.shape and isinstance(i.shape[0], str)), None)
     others = {i.name: i.shape for i in inputs if any(isinstance(dim, str) and dim != batch for dim in i.shape)}
     if not others:
@@ -232,7 +234,7 @@ def _shape_lines(inputs: Sequence[Declared]) -> tuple[str, ...]:
         f"      # {', '.join(names)}: 1 stands for a size that the graph leaves open. Write the sizes that you serve.",
         "      input_shape:",
         *(
-            f"        {_scalar(name)}: [{', '.join('1' if isinstance(dim, str) else str(dim) for dim in shape)}]"
+            f"        {scalar(name)}: [{', '.join('1' if isinstance(dim, str) else str(dim) for dim in shape)}]"
             for name, shape in others.items()
         ),
     )
@@ -241,10 +243,10 @@ def _shape_lines(inputs: Sequence[Declared]) -> tuple[str, ...]:
 def _owner_lines(owners: Sequence[str]) -> tuple[str, ...]:
     if not owners:
         return ("  # Who is asked about this model: team:NAME or an e-mail address.", "  # owners: [team:vision]")
-    return ("  owners:", *(f"    - {_scalar(owner)}" for owner in owners))
+    return ("  owners:", *(f"    - {scalar(owner)}" for owner in owners))
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
     """A text as YAML, quoted where it must be, on one line."""
     dumped: str = yaml.safe_dump([text], default_flow_style=True, width=2**20, allow_unicode=False)
     return dumped.strip().removeprefix("[").removesuffix("]")
