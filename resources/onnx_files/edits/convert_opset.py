@@ -31,6 +31,7 @@ from resources.onnx_files.walk import label, nodes
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
+    from onnx.defs import OpSchema
 
     Made = tuple[list[NodeProto], list[TensorProto]]
     Written = Callable[[NodeProto, Facts, Names], Made | None]
@@ -144,14 +145,29 @@ def _apply(bones: "ModelProto", opset: int, written: "Written") -> bool:
 def _spelled_out(node: "NodeProto", known: Facts, names: Names, opset: int, here: int) -> "Made | None":
     """A node that the other opset has not, or not with that meaning, in simpler operators of the opset `here`."""
     there = opset - 1 if here == opset else opset
-    key = (node.op_type, opset)
-    kept = generic.schema(node.op_type, there) is not None or key in _moves("down" if here == opset else "up")
-    if generic.schema(node.op_type, here) is None or (kept and key not in _ALWAYS_EXPANDED):
+    before, after = generic.schema(node.op_type, here), generic.schema(node.op_type, there)
+    if before is None:
         return None
+    if (node.op_type, opset) not in _ALWAYS_EXPANDED:
+        if (node.op_type, opset) in _moves("down" if here == opset else "up"):
+            return None
+        if after is not None and not _stands_against(Site(node, known, Writer(names, there, "")), before, after, opset):
+            return None
     try:
         return expanded(node, known, names, here)
     except EditError as error:
-        raise EditError(f"opset {there} has no such operator, and {error}") from error
+        if after is not None and (node.op_type, opset) not in _ALWAYS_EXPANDED:
+            return None  # `_moved` says what stands against the node as it is
+        raise EditError(f"opset {there} has no operator that does the same, and {error}") from error
+
+
+def _stands_against(site: Site, before: "OpSchema", after: "OpSchema", opset: int) -> bool:
+    """Whether the other opset's schema does not take the node as it is."""
+    try:
+        generic.restamp(site, before, after, opset)
+    except EditError:
+        return True
+    return False
 
 
 def _moved(node: "NodeProto", known: Facts, names: Names, opset: int, way: Way) -> "Made | None":

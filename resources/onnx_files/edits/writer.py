@@ -118,6 +118,15 @@ class Writer:
             return self.ops("Split", x, self.ints(sizes), outs=outs, axis=axis)
         return self.ops("Split", x, outs=outs, axis=axis, split=list(sizes))
 
+    def deliver(self, name: str, out: str) -> None:
+        """Let the tensor `name`, which nothing written here reads any more, be `out`."""
+        for node in self.nodes:
+            for place, output in enumerate(node.output):
+                if output == name:
+                    node.output[place] = out
+                    return
+        self.op("Identity", name, out=out)
+
     def finish(self, node: "NodeProto") -> "list[NodeProto]":
         """The nodes, of which the one that makes `node`'s first output takes `node`'s name."""
         for written in self.nodes:
