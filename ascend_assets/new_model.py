@@ -224,7 +224,7 @@ def common_batch(inputs: Sequence[Declared]) -> int:
 
 
 def shape_lines(inputs: Sequence[Declared]) -> tuple[str, ...]:
-    """The lines of a target's `input_shape`: sizes for open dimensions that are no batch: ATC wants every one, and the graph has none to offer."""
+    """A target's `input_shape`: sizes for open dimensions that are no batch. ATC wants each, and the graph has none."""
     batch = next((i.shape[0] for i in inputs if i.shape and isinstance(i.shape[0], str)), None)
     others = {i.name: i.shape for i in inputs if any(isinstance(dim, str) and dim != batch for dim in i.shape)}
     if not others:
