@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from ascend_assets import checks, deployments, freshness, graph, history
 from ascend_assets.drift import assets as drift
 from ascend_assets.production import assets as production
+from ascend_assets.repair import assets as repair
 from ascend_assets.risk import check as risk
 from ascend_assets.spec import ModelSpec
 from ascend_assets.training import assets as training
@@ -23,8 +24,8 @@ class AscendModel(dg.Component):
     every compiled model one, which says whether the toolchain in force compiled it.
 
     `<model>_candidate` builds a candidate from source to dev; `<model>_regate` judges what is there again and releases
-    it if every gate lets it pass. A model with `production` is looked at by `<model>_production`, and one with
-    `retraining` is trained again by `<model>_retrain`.
+    it if every gate lets it pass; `<model>_repair` repairs one that was refused. A model with `production` is looked at
+    by `<model>_production`, and one with `retraining` is trained again by `<model>_retrain`.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -74,7 +75,7 @@ def model_definitions(spec: ModelSpec) -> dg.Definitions:
             ),
         ],
     )
-    return dg.Definitions.merge(walked, risk.definitions(spec), *_beside_the_walk(spec))
+    return dg.Definitions.merge(walked, risk.definitions(spec), repair.definitions(spec), *_beside_the_walk(spec))
 
 
 def _beside_the_walk(spec: ModelSpec) -> list[dg.Definitions]:

@@ -12,6 +12,7 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG, ROOT_RUN_ID_TAG
 from ascend_assets import history
 from ascend_assets.checks import check_keys
 from ascend_assets.records import DossierRecord, Record
+from ascend_assets.repair import repairing
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey
 from ascend_assets.walk import key_of, stages
@@ -33,15 +34,16 @@ def require(instance: DagsterInstance, spec: ModelSpec, dossier: Record) -> None
 
 
 def overtaken(instance: DagsterInstance, run: DagsterRun, ledger: Ledger, deployment: AssetKey, release: Record) -> str:
-    """Why a release is not deployed: what is live was deployed after this run's first attempt began, which crashed.
+    """Why a release is not deployed: what is live was deployed after its candidate was first begun, and failed.
 
     Empty where it is deployed. Candidates of a model are built in order; one that crashed is begun anew behind those
-    that came after it.
+    that came after it, and one that was refused is repaired behind them.
     """
-    root = run.tags.get(ROOT_RUN_ID_TAG, "")
-    if not root or RETRY_NUMBER_TAG not in run.tags:
+    crashed = run.tags.get(ROOT_RUN_ID_TAG, "") if RETRY_NUMBER_TAG in run.tags else ""
+    refused = run.tags.get(repairing.OF_TAG, "")
+    if not (refused or crashed):
         return ""
-    first = instance.get_run_stats(root)
+    first = instance.get_run_stats(refused or crashed)
     # One that was cut off while it started has no start. When it was asked for says nothing: it waited for others.
     began = first.start_time or first.launch_time
     if began is None:
@@ -52,8 +54,8 @@ def overtaken(instance: DagsterInstance, run: DagsterRun, ledger: Ledger, deploy
         return ""
     return (
         f"{model} {live.version} was deployed to {environment} after this candidate's first attempt began, which "
-        f"crashed: it stays. This one is released; if it should be there: ascend promote {model} --to {environment} "
-        "--version VERSION"
+        f"{'was refused' if refused else 'crashed'}: it stays. This one is released; if it should be there: "
+        f"ascend promote {model} --to {environment} --version VERSION"
     )
 
 

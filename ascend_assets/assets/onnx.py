@@ -55,7 +55,7 @@ class Exported:
 def make(tools: Tools, key: str, _order: Order, *, source: SourceRecord, spec: ModelSpec) -> OnnxRecord:
     """Export the candidate's frozen files, and carry out the remedies of the model's file and of the repair.
 
-    Raises `EntryFailed`, `BadExport`, `RemedyRefused`.
+    Raises `EntryFailed`, `BadExport`, `RemedyNotApplied`.
     """
     remedies = (*spec.remedies, *(source.repair.graph if source.repair else ()))
     with tools.scratch() as scratch:

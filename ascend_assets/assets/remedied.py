@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LONGEST = 500
 
 
-class RemedyRefused(Exception):
+class RemedyNotApplied(Exception):
     """A remedy that cannot be carried out on the exported graph, or that changes what it computes."""
 
 
@@ -29,7 +29,7 @@ def apply(spec: ModelSpec, exported: Path, remedies: Sequence[AnyRemedy], data: 
     """Write the exported graph with all remedies to `output`. `data`: evaluation samples; without, random inputs.
 
     After each run of remedies that touch no trained weight the graph is held against the one before in FP32; remedies
-    of weights are for a person, who has accepted what they change. Raises `RemedyRefused`, `EvaluationError`.
+    of weights are for a person, who has accepted what they change. Raises `RemedyNotApplied`, `EvaluationError`.
     """
     import onnx
 
@@ -42,11 +42,11 @@ def apply(spec: ModelSpec, exported: Path, remedies: Sequence[AnyRemedy], data: 
         try:
             after = apply_graph(model, each)
         except EditError as error:
-            raise RemedyRefused(f"{_named(each)}: {str(error)[:_LONGEST]}: {_advice(spec, each)}") from error
+            raise RemedyNotApplied(f"{_named(each)}: {str(error)[:_LONGEST]}: {_advice(spec, each)}") from error
         if not of_weights:
             found = equivalence.compare(model, after, inputs)
             if not found.equal:
-                raise RemedyRefused(
+                raise RemedyNotApplied(
                     f"{_named(each)}: the graph does not compute the same in FP32 afterwards: {found.why[:_LONGEST]}: "
                     f"{_advice(spec, each)}"
                 )
@@ -54,7 +54,7 @@ def apply(spec: ModelSpec, exported: Path, remedies: Sequence[AnyRemedy], data: 
     try:
         onnx.save_model(model, output)
     except ValueError as error:  # a file of protobuf ends at 2 GiB
-        raise RemedyRefused(f"{_named(remedies)}: the graph cannot be written: {str(error)[:_LONGEST]}") from error
+        raise RemedyNotApplied(f"{_named(remedies)}: the graph cannot be written: {str(error)[:_LONGEST]}") from error
     return output
 
 

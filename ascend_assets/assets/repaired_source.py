@@ -12,6 +12,7 @@ from ascend_assets.assets.onnx import EVALUATION_FILE, MODEL_FILE, TRAINED_FOLDE
 from ascend_assets.codec import read_record
 from ascend_assets.records import OnnxRecord, SourceRecord
 from ascend_assets.repair.candidate_records import RepairRecord
+from ascend_assets.repair.unattended import alone
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Order, Tools
 from resources.candidates import Candidate
@@ -55,11 +56,11 @@ def require_repaired(record: RepairRecord) -> None:
     """Raise `NotRepaired` for a repair that does not hold, or that needs a person whom nobody names."""
     if not record.repaired:
         raise NotRepaired(f"{record.failed} was not repaired: {record.ended}")
-    alone = sorted({remedy.kind for remedy in record.remedies if remedy.needs_person})
-    if alone and not record.accepted_by:
+    unasked = sorted({remedy.kind for remedy in record.remedies if not alone(remedy)})
+    if unasked and not record.accepted_by:
         raise NotRepaired(
-            f"{record.failed}: {', '.join(alone)} changes trained weights: a person has to accept it, by the job "
-            f"{record.model}_repair with `accept: true`"
+            f"{record.failed}: {', '.join(unasked)} changes trained weights or rests on what nobody stated: a person "
+            f"has to accept it, by the job {record.model}_repair with `accept: true`"
         )
 
 

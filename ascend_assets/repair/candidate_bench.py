@@ -8,7 +8,7 @@ of a file without a project (`file_bench.py`).
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ _CANNOT = (EvaluationError, OnnxFileError, NotLoadable, ValueError, RuntimeError
 """What an edited graph may bring about that holds no water: an answer about that graph, and no accident."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class CandidateBench:
     """Tries one target of a candidate. `onnx`: the failed candidate's record, for its evaluation data."""
 
@@ -46,15 +46,17 @@ class CandidateBench:
     spec: ModelSpec
     target: Target
     onnx: OnnxRecord
+    origin: Origin = field(init=False)
 
-    @property
-    def origin(self) -> Origin:
-        """Where its figures come from."""
-        return self.tools.toolchain.describe().origin
+    def __post_init__(self) -> None:
+        self.origin = self.tools.toolchain.describe().origin
 
     def try_(self, model: "ModelProto", options: CompileOptions) -> Outcome:
         """Lint, compile, compare, time and judge. Raises `ToolchainError` where the toolchain itself does not work."""
         begin = time.monotonic()
+        if options.soc_version != self.target.soc_version:
+            meant = ValueError(f"the target is {self.target.soc_version}: another SoC is for a person to choose")
+            return _unusable(self.case(), options, meant, begin)
         with self._scratch() as tools:
             try:
                 trial = _Trial.of(self, tools, model, options)

@@ -9,7 +9,7 @@ from typing import Literal
 from ascend_assets.diagnosis.cause import Frozen
 from ascend_assets.records import AppliedRepair, Record
 from ascend_assets.remedies.kinds import AnyRemedy
-from ascend_assets.repair.records import Repair
+from ascend_assets.repair.records import GraphChange, Repair
 from resources.store.blobs import Artefact
 
 
@@ -32,8 +32,9 @@ class ProposedPatch(Frozen):
 class RepairRecord(Record):
     """The repair of one candidate that was refused.
 
-    `source`, `onnx`: digests of its records. `graph`: remedies of the graph for all targets. `accepted_by`: who
-    accepted remedies that need a person; `for_person`: those that nobody accepted and that might help.
+    `source`, `onnx`: digests of its records. `graph`: remedies of the graph for all targets; `changed`: what they make
+    of its operators. `accepted_by`: who accepted remedies that need a person; `for_person`: those that nobody accepted
+    and that might help.
     """
 
     stage: Literal["repair"] = "repair"
@@ -46,6 +47,7 @@ class RepairRecord(Record):
     refused: tuple[str, ...]
     targets: tuple[TargetRepair, ...]
     graph: tuple[AnyRemedy, ...] = ()
+    changed: tuple[GraphChange, ...] = ()
     for_person: tuple[AnyRemedy, ...] = ()
     accepted_by: str = ""
     ended: str

@@ -14,7 +14,8 @@ from ascend_assets.remedies.kinds import AnyRemedy, Remedy
 from ascend_assets.spec import ModelSpec, Target
 from ascend_assets.yaml_edits import CannotEdit, Node, added, appended, child, compose, flow, patch, replaced
 
-Options = Mapping[str, Sequence[AnyRemedy]]
+Remedies = Sequence[AnyRemedy]
+Options = Mapping[str, Remedies]
 """Target -> remedies of its options."""
 _LONGEST = 200
 
