@@ -20,6 +20,7 @@ from resources.ascend.emulator.registration import canonical_soc
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Origin
 from resources.digests import sha256_file
+from resources.onnx_files.structure import shown
 
 if TYPE_CHECKING:
     import onnx
@@ -82,7 +83,7 @@ class FileBench:
         declared = onnx_files.signature(model).inputs
         foreign = [tensor.name for tensor in declared if tensor.name not in drawn]
         if foreign:
-            raise ValueError(f"{self.path}: has no input {onnx_files.shown(foreign[0])}, which an edit of it has")
+            raise ValueError(f"{self.path}: has no input {shown(foreign[0])}, which an edit of it has")
         return {tensor.name: drawn[tensor.name].astype(tensor.dtype, copy=False) for tensor in declared}
 
     def _fed(self, settled: Settled) -> "Tensors":

@@ -42,66 +42,69 @@ def shortest_prefix(ranked: Sequence[Item], passes: Passes[Item]) -> tuple[Item,
     return best
 
 
-def ddmin(items: Sequence[Item], passes: Passes[Item]) -> tuple[Item, ...]:
+def ddmin(
+    items: Sequence[Item], passes: Passes[Item], *, dear: Callable[[Item], float] = lambda _: 0.0
+) -> tuple[Item, ...]:
     """A subset of `items` that passes and from which no single item can be left out, in their order.
 
     Delta debugging, minimising part only (Zeller and Hildebrandt, Simplifying and isolating failure-inducing input,
-    IEEE TSE 28(2), 2002): leave out ever smaller chunks, those at the front first, so that what had better go stands
-    there. `items` themselves must pass and are not tested; at most `n^2 + 3n` tests, each subset once. A `Stopped` of
-    the test ends the search with the smallest found.
+    IEEE TSE 28(2), 2002): leave out ever smaller chunks, the dearest items first, of equally dear ones the last first.
+    `items` themselves must pass and are not tested; at most `n^2 + 3n` tests, each subset once. A `Stopped` of the test
+    ends the search with the smallest found.
     """
-    kept = tuple(items)
+    order = sorted(range(len(items)), key=lambda place: (-dear(items[place]), -place))
     known: dict[tuple[int, ...], bool] = {}
 
-    def test(indices: tuple[int, ...]) -> bool:
-        if indices not in known:
-            known[indices] = passes(tuple(items[i] for i in indices))
-        return known[indices]
+    def test(places: tuple[int, ...]) -> bool:
+        chosen = tuple(sorted(places))
+        if chosen not in known:
+            known[chosen] = passes(tuple(items[place] for place in chosen))
+        return known[chosen]
 
-    indices = tuple(range(len(items)))
-    chunks = 2
+    kept, chunks = tuple(order), 2
     try:
-        while len(indices) > 1:
-            smaller = _without_a_chunk(indices, chunks, test)
+        while len(kept) > 1:
+            smaller = _without_a_chunk(kept, chunks, test)
             if smaller is not None:
-                indices, chunks = smaller, max(chunks - 1, 2)
-                kept = tuple(items[i] for i in indices)
-            elif chunks < len(indices):
-                chunks = min(2 * chunks, len(indices))
+                kept, chunks = smaller, max(chunks - 1, 2)
+            elif chunks < len(kept):
+                chunks = min(2 * chunks, len(kept))
             else:
                 break
     except Stopped:
-        return kept
-    return kept
+        pass  # the smallest until now
+    return tuple(items[place] for place in sorted(kept))
 
 
 def _without_a_chunk(
-    indices: tuple[int, ...], chunks: int, test: Callable[[tuple[int, ...]], bool]
+    places: tuple[int, ...], chunks: int, test: Callable[[tuple[int, ...]], bool]
 ) -> tuple[int, ...] | None:
     """The first of what is left without one of `chunks` equal parts that passes."""
-    chunks = min(chunks, len(indices))
-    edges = [len(indices) * part // chunks for part in range(chunks + 1)]
+    chunks = min(chunks, len(places))
+    edges = [len(places) * part // chunks for part in range(chunks + 1)]
     for start, end in pairwise(edges):
-        rest = indices[:start] + indices[end:]
+        rest = places[:start] + places[end:]
         if test(rest):
             return rest
     return None
 
 
 def smallest(
-    ranked: Sequence[Item], passes: Passes[Item], *, dearest_first: Callable[[Item], float] = lambda _: 0.0
+    ranked: Sequence[Item], passes: Passes[Item], *, dear: Callable[[Item], float] = lambda _: 0.0
 ) -> tuple[Item, ...] | None:
-    """The shortest prefix that passes, made 1-minimal; None where the whole ranking does not pass.
-
-    `dearest_first`: what an item costs; delta debugging tries to do without the dearest first. The answer is in the
-    ranking's order.
-    """
+    """The shortest prefix that passes, made 1-minimal by `ddmin`; None where the whole ranking does not pass."""
     prefix = shortest_prefix(ranked, passes)
-    if prefix is None:
-        return None
-    order = sorted(range(len(prefix)), key=lambda place: (-dearest_first(prefix[place]), -place))
+    return None if prefix is None else ddmin(prefix, passes, dear=dear)
 
-    def test(chosen: tuple[int, ...]) -> bool:
-        return passes(tuple(prefix[place] for place in sorted(chosen)))
 
-    return tuple(prefix[place] for place in sorted(ddmin(order, test)))
+def at_most(tests: int, passes: Passes[Item]) -> Passes[Item]:
+    """The same test, which raises `Stopped` after so many."""
+    left = [tests]
+
+    def bounded(items: tuple[Item, ...]) -> bool:
+        if not left[0]:
+            raise Stopped(f"all {tests} tests are made")
+        left[0] -= 1
+        return passes(items)
+
+    return bounded

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ascend_assets.repair.minimal import Stopped, ddmin, shortest_prefix, smallest
+from ascend_assets.repair.minimal import Stopped, at_most, ddmin, shortest_prefix, smallest
 
 needed = st.sets(st.integers(0, 40), max_size=6)
 sizes = st.integers(0, 41)
@@ -61,10 +61,11 @@ def test_a_search_that_is_stopped_gives_the_best_until_then(core: set[int], size
     assert found == (passed[-1] if passed else tuple(range(size)))
 
 
-def test_what_stands_in_front_goes_first() -> None:
-    """Either item alone would do: the one at the front is dear, and is not kept."""
-    assert ddmin(["dear", "cheap"], bool) == ("cheap",)
-    assert ddmin(["cheap", "dear"], bool) == ("dear",)
+def test_either_item_alone_would_do_and_the_dear_one_goes() -> None:
+    price = {"dear": 2.0, "cheap": 1.0}
+    assert ddmin(["dear", "cheap"], bool, dear=price.__getitem__) == ("cheap",)
+    assert ddmin(["cheap", "dear"], bool, dear=price.__getitem__) == ("cheap",)
+    assert ddmin(["first", "last"], bool) == ("first",), "of equally dear ones the last goes first"
 
 
 @given(sizes, st.integers(0, 41))
@@ -92,8 +93,13 @@ def test_of_two_sets_that_pass_the_cheaper_one_stays() -> None:
     """Both `a` and `b` mend it; `a` ranks first but costs more, and both are in the prefix because `c` is needed."""
     price = {"a": 5.0, "b": 1.0, "c": 9.0}
     enough = lambda items: "c" in items and bool({"a", "b"} & set(items))  # noqa: E731
-    assert smallest(["a", "b", "c"], enough, dearest_first=price.__getitem__) == ("b", "c")
+    assert smallest(["a", "b", "c"], enough, dear=price.__getitem__) == ("b", "c")
 
 
 def test_a_ranking_that_never_passes_has_no_smallest_set() -> None:
     assert smallest(range(9), Counted(lambda _: False)) is None
+
+
+def test_a_test_that_may_be_made_so_often_stops_the_search_with_the_best() -> None:
+    assert ddmin(range(16), at_most(1, lambda items: 3 in items)) == tuple(range(8))
+    assert smallest(range(16), at_most(0, lambda _: True)) is None
