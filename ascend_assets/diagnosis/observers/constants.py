@@ -22,7 +22,7 @@ _CONSTANT = Kind(_VALUES, ("clamp_constants", "keep_dtype"))
 MAKES = {
     "large_mask": _CONSTANT,
     "large_fill": _CONSTANT,
-    "large_factor": _CONSTANT,
+    "large_factor": Kind((*_VALUES, "masks"), ("clamp_constants", "keep_dtype")),
     "large_bound": _CONSTANT,
     "large_operand": _CONSTANT,
     "large_weight": Kind(_VALUES, ("clamp_weights", "keep_dtype")),
@@ -77,7 +77,7 @@ def observe(case: Case) -> Iterator[Observation]:
     faults = Faults(reading)
     for large in found(reading):
         role = "weight" if _trained(large) else _role(reading, large)
-        yield _fact(faults, large, role)
+        yield _fact(faults, large, role, int(role == "factor" and _any_masks(reading, large)))
 
 
 def found(reading: Reading) -> Iterator[Large]:
@@ -126,14 +126,17 @@ def _trained(large: Large) -> bool:
 def _role(reading: Reading, large: Large) -> str:
     """What a constant is for, by those of its readers that say most."""
     ops = {node.op for node in large.users}
-    masks = any(_masks(reading, node) for node in large.users)
     if ops & _FACTORS:
         return "factor"
-    if masks:
+    if _any_masks(reading, large):
         return "mask"
     if ops & _LIMITING:
         return "bound"
     return "fill" if ops & _PLACING else "operand"
+
+
+def _any_masks(reading: Reading, large: Large) -> bool:
+    return any(_masks(reading, node) for node in large.users)
 
 
 def _masks(reading: Reading, node: Node) -> bool:
@@ -152,11 +155,13 @@ def _masks(reading: Reading, node: Node) -> bool:
     return False
 
 
-def _fact(faults: Faults, large: Large, role: str) -> Observation:
+def _fact(faults: Faults, large: Large, role: str, masks: int) -> Observation:
     first = large.users[0]
     kept = offer(KeepDtype, nodes=[node.name for node in faults.chain(large.users)])
     says = f"constant {plain(large.tensor)} holds {large.value:.4g} ({role}), read by {told(large.users)}"
     values: dict[str, Value] = {"value": large.value, "tensor": large.tensor, "op": first.op, "role": role}
+    if role == "factor":
+        values["masks"] = masks
     return faults.fact(f"large_{role}", says, large.users, values, {**_clamps(large, role), **kept})
 
 

@@ -52,35 +52,31 @@ class Faults:
 
     @cached_property
     def own(self) -> tuple[LayerComparison, ...]:
-        """Layers whose result is wrong even from right inputs, in the graph's order."""
+        """Layers whose result is wrong even from right inputs, and those where overflow begins, in the graph's order.
+
+        A division by what was rounded to zero before is right from FP32 inputs, and is told of all the same.
+        """
         if not self.imprecise:
             return ()
-        return tuple(layer for layer in self.layers.values() if layer.node == self.first or wrong_by_itself(layer))
+        begun = {self.first, *self._born()}
+        return tuple(layer for layer in self.layers.values() if layer.node in begun or wrong_by_itself(layer))
 
     @cached_property
     def names(self) -> frozenset[str]:
         """The nodes of `own`."""
         return frozenset(layer.node for layer in self.own)
 
-    @cached_property
-    def born(self) -> frozenset[str]:
-        """Nodes that overflow although nothing that they read has: a division by what was rounded to zero, say.
-
-        From FP32 inputs such a node may be right, so that it need not stand in `own`.
-        """
-        if not self.imprecise:
-            return frozenset()
+    def _born(self) -> Iterator[str]:
+        """Nodes that overflow although nothing that they read has."""
         spoiled = {layer.node for layer in self.layers.values() if layer.overflow}
-        return frozenset(
-            node.name
-            for node in self.reading.nodes
-            if node.name in spoiled
-            and not any((made := self.reading.maker.get(name)) and made.name in spoiled for name in node.inputs)
-        )
+        for node in self.reading.nodes:
+            makers = (self.reading.maker.get(name) for name in node.inputs)
+            if node.name in spoiled and not any(made is not None and made.name in spoiled for made in makers):
+                yield node.name
 
     def hurts(self, nodes: Iterable[Node]) -> int:
-        """1 where one of the nodes fails by itself or is where overflow begins, else 0."""
-        return int(any(node.name in self.names or node.name in self.born for node in nodes))
+        """1 where one of the nodes stands in `own`, else 0."""
+        return int(any(node.name in self.names for node in nodes))
 
     def worst(self, nodes: Iterable[Node]) -> float:
         """The largest own error among nodes that were compared: relative Euclidean distance, infinite for overflow."""
@@ -90,6 +86,10 @@ class Faults:
     def overflow(self, nodes: Iterable[Node]) -> int:
         """Elements of the nodes that are finite in FP32 and not on the device."""
         return sum(self.layers[node.name].overflow for node in nodes if node.name in self.layers)
+
+    def overflowing(self) -> tuple[Node, ...]:
+        """Nodes that overflow by themselves; one that follows may have an error of its own, which is finite."""
+        return tuple(self.nodes(layer for layer in self.own if layer.overflow and not math.isfinite(layer.local_error)))
 
     def chain(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
         """The nodes, and every faulty node that is reached from them through faulty ones or movers.

@@ -39,7 +39,7 @@ def observe(case: Case) -> Iterator[Observation]:
     faults = Faults(reading)
     if not faults.imprecise or case.comparison is None:
         return
-    own = tuple(faults.nodes(faults.own)) or tuple(node for node in reading.nodes if node.name in faults.born)
+    own = tuple(faults.nodes(faults.own))
     if own:
         yield from _first(faults, case)
         yield _own(faults, own)

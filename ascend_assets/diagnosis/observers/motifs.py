@@ -220,7 +220,7 @@ def _scalings(reading: Reading, node: Node) -> Iterator[Motif]:
             yield Motif("scaled_after", node, _ordered(node, scaled[1]), f"{scaled[0]:.4g}")
         return
     factors = [factor for name in node.inputs if (factor := factor_of(reading, node, name)) is not None]
-    if not factors or abs(factors[0]) < _LARGE_SCALE:
+    if not factors or 1 / _LARGE_SCALE < abs(factors[0]) < _LARGE_SCALE:
         return
     way: list[Node] = []
     current = node

@@ -1,8 +1,8 @@
-"""Results that pass the largest number of the device's narrow type.
+"""Results that leave the range of the device's narrow type, at either end.
 
 Here belongs each place where overflow begins, told apart by what the operator does (it sums, multiplies, or something
-else), with the nodes that have to be wide until the values are small again. Not here: constants that are too large
-themselves (`constants.py`), or formulas (`patterns.py`).
+else), with the nodes that have to be wide until the values are small again; and results that vanish. Not here:
+constants that are too large themselves (`constants.py`), or formulas (`patterns.py`).
 """
 
 from collections.abc import Iterator
@@ -24,6 +24,7 @@ MAKES = {
     "product_overflow": Kind((*_VALUES, "narrow_cube"), ("reformulate", "keep_dtype", "scale_weights")),
     "product_input_overflow": Kind((*_VALUES, "narrow_cube"), ("keep_dtype", "scale_weights")),
     "value_overflow": Kind(_VALUES, ("keep_dtype",)),
+    "value_underflow": Kind((*STATED, "op", "elements", "length"), ("keep_dtype",)),
 }
 
 SUMS = frozenset(
@@ -44,14 +45,33 @@ def observe(case: Case) -> Iterator[Observation]:
     faults = Faults(reading)
     # What reads a constant that is too large is told of with the constant.
     begun = {user.index for large in constants.found(reading) for user in large.users}
-    for node in faults.nodes(layer for layer in faults.own if layer.overflow):
+    for node in faults.overflowing():
         chain = faults.chain([node])
         if node.index not in begun:
             yield _fact(faults, node, chain)
         begun.update(link.index for link in chain)
-    for node in faults.nodes(layer for layer in faults.own if layer.overflow):
+    for node in faults.overflowing():
         if node.op in CUBE and _fed_by_overflow(faults, node):
             yield _input(faults, node)
+    yield from _vanishing(faults)
+
+
+def _vanishing(faults: Faults) -> Iterator[Observation]:
+    """Where results are lost below the smallest normal number, and not by a small constant."""
+    told_of: set[int] = set()
+    lost = (layer for layer in faults.own if layer.underflow and not layer.overflow)
+    for node in faults.nodes(layer for layer in lost if layer.op not in SUMS):
+        chain = faults.chain([node])
+        if node.index not in told_of:
+            values: dict[str, Value] = {
+                "op": node.op,
+                "elements": faults.layers[node.name].underflow,
+                "length": len(chain),
+            }
+            kept = offer(KeepDtype, nodes=[link.name for link in chain if faults.reading.narrow(link)])
+            says = f"results of {told([node])} vanish, {values['elements']} elements"
+            yield faults.fact("value_underflow", says, [node], values, kept)
+        told_of.update(link.index for link in chain)
 
 
 def _fact(faults: Faults, node: Node, chain: tuple[Node, ...]) -> Observation:

@@ -34,11 +34,13 @@ MAKES = {
     "exponential": Kind(_VALUES, _KEEP),
     "cancellation": Kind(_VALUES, _KEEP),
     "division": Kind(_VALUES, _KEEP),
+    "periodic": Kind(_VALUES, _KEEP),
 }
 
 _SQUARES = frozenset({"layer_norm", "rms_norm", "l2_norm", "square_sum", "variance"})
 _GROWING = frozenset({"Cosh", "Exp", "Sinh", "Softplus"})
 _DIVIDING = frozenset({"Div", "Reciprocal"})
+_PERIODIC = frozenset({"Cos", "Sin", "Tan"})
 _MINUS = frozenset({"Add", "Sub", "Sum"})
 
 
@@ -60,13 +62,17 @@ def observe(case: Case) -> Iterator[Observation]:
 def _formula(faults: Faults, motif: Motif) -> Observation:
     says = f"{motif.name} written out ({motif.detail}): {told(motif.nodes)}"
     values: dict[str, Value] = {"begin": motif.begin.name, "detail": motif.detail, "length": len(motif.nodes)}
-    # A scaling that comes too late is to blame for overflow alone.
-    scaled = motif.name in {"scaled_after", "scaled_around"}
     # A difference of large numbers keeps nothing of what was rounded before it.
     wide = faults.fed(motif.nodes) if motif.name == "variance_difference" else motif.nodes
     kept = offer(KeepDtype, nodes=[node.name for node in faults.chain(wide) if faults.reading.narrow(node)])
-    hurts = int(faults.overflow([motif.begin]) > 0 and motif.begin.name in faults.names) if scaled else None
-    return faults.fact(motif.name, says, motif.nodes, values, {**_edits(motif), **kept}, hurts=hurts)
+    return faults.fact(motif.name, says, motif.nodes, values, {**_edits(motif), **kept}, hurts=_hurts(faults, motif))
+
+
+def _hurts(faults: Faults, motif: Motif) -> int:
+    """Whether the formula is to blame; a scaling is where what it begins with fails, too late by overflow alone."""
+    if motif.name == "scaled_after":
+        return int(faults.overflow([motif.begin]) > 0 and faults.hurts([motif.begin]))
+    return faults.hurts([motif.begin] if motif.name == "scaled_around" else motif.nodes)
 
 
 def _edits(motif: Motif) -> dict[str, Remedy]:
@@ -90,12 +96,15 @@ def _edits(motif: Motif) -> dict[str, Remedy]:
 def _single(faults: Faults, node: Node) -> Iterator[Observation]:
     """What one operator that fails by itself is an example of."""
     overflow = faults.overflow([node])
+    makers = [made for name in node.inputs if (made := faults.reading.maker.get(name)) is not None]
     if node.op in _GROWING and overflow:
         kind, wide = "exponential", faults.chain([node])
-    elif node.op in _DIVIDING:
+    elif node.op in _DIVIDING and not faults.overflow(makers):
         kind, wide = "division", faults.chain(faults.fed([node]))
     elif node.op in _MINUS and not overflow:
         kind, wide = "cancellation", faults.chain(faults.fed([node]))
+    elif node.op in _PERIODIC and not overflow:
+        kind, wide = "periodic", faults.chain(faults.fed([node]))
     else:
         return
     kept = offer(KeepDtype, nodes=[n.name for n in wide if faults.reading.narrow(n)])

@@ -1,7 +1,9 @@
 """Nearest-neighbour Resize whose rounding a device does in its own way.
 
-CANN's Resize rounds halves up (`round_prefer_ceil`) whatever the node says. Here belongs counting the positions that
-move by that, from the formulas of ONNX's operator specification. Not here: scales that are no constants (`resize.py`).
+CANN's Resize rounds halves up (`round_prefer_ceil`) whatever the node says, except for the form that PyTorch exports
+(asymmetric, floor), which TensorFlow's nearest Resize computes and CANN with it. Here belongs counting the positions
+that move by that, from the formulas of ONNX's operator specification. Not here: scales that are no constants
+(`resize.py`).
 """
 
 import math
@@ -37,7 +39,7 @@ def observe(case: Case) -> Iterator[Observation]:
     reading = Reading(case)
     faults = Faults(reading)
     for node in reading.nodes:
-        if node.op != "Resize" or _text(node, "mode", "nearest") != "nearest":
+        if node.op != "Resize" or _text(node, "mode", "nearest") != "nearest" or _as_tensorflow(node):
             continue
         axes = list(_axes(reading, node))
         moved = sum(int((onnx != device).sum()) for onnx, device, _ in axes)
@@ -60,6 +62,11 @@ def _fact(faults: Faults, node: Node, axes: "list[tuple[Positions, Positions, bo
     says = f"{told([node])} rounds {rounding} ({coordinates}): {moved} of {positions} positions differ on a device"
     remedies = offer(RewriteResize, nodes=[node.name], how="repeat") if whole else {}
     return faults.fact("nearest_rounding", says, [node], values, remedies)
+
+
+def _as_tensorflow(node: Node) -> bool:
+    asymmetric = _text(node, "coordinate_transformation_mode", "half_pixel") == "asymmetric"
+    return asymmetric and _text(node, "nearest_mode", "round_prefer_floor") == "floor"
 
 
 def _text(node: Node, name: str, default: str) -> str:

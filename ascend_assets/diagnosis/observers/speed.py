@@ -70,7 +70,7 @@ def _small_channels(reading: Reading, slow: int) -> Iterator[Observation]:
             nodes=(node.name,),
             values={"slow": slow, "channels": channels, "aipp": int(static), "node": node.name},
             remedies=offer(EnableSmallChannel),
-            from_="options",
+            from_="verdicts" if slow else "options",
         )
 
 
