@@ -17,7 +17,9 @@ from ascend_assets.cli import (
     approve,
     audit,
     bundle,
+    copilot,
     doctor,
+    draft,
     init,
     model,
     moves,
@@ -54,6 +56,7 @@ def cli(traceback: bool) -> None:  # noqa: FBT001 - read by `run`, which is ther
 
 cli.add_command(preflight.preflight)
 cli.add_command(add.add)
+cli.add_command(draft.draft)
 cli.add_command(run_command.run)
 cli.add_command(run_command.release)
 cli.add_command(show.status)
@@ -68,6 +71,7 @@ cli.add_command(stale.stale)
 cli.add_command(triggers.triggers)
 cli.add_command(notices.notices)
 cli.add_command(store.store)
+cli.add_command(copilot.copilot)
 cli.add_command(doctor.doctor)
 cli.add_command(verify.verify)
 cli.add_command(init.init)

@@ -91,7 +91,7 @@ def _cause(raw: object, case: Case, names: Names, model: str, dropped: Counter[s
         rule=RULE,
         family=RULE,
         confidence=min(proposed.confidence, MOST_CONFIDENT),
-        nodes=tuple(dict.fromkeys(node for remedy in remedies for node in getattr(remedy, "nodes", ()))),
+        nodes=_about(remedies),
         evidence=(),
         explanation=Text(
             en=f"Proposed by a language model, not verified: {en or _NOTHING.en}",
@@ -101,6 +101,12 @@ def _cause(raw: object, case: Case, names: Names, model: str, dropped: Counter[s
         remedies=remedies,
         source=f"language model {model}",
     )
+
+
+def _about(remedies: tuple[AnyRemedy, ...]) -> tuple[str, ...]:
+    """The nodes that remedies name, each once."""
+    named = (node for one in remedies for node in getattr(one, "nodes", ()))
+    return tuple(dict.fromkeys(node for node in named if not node.startswith("OpType::")))
 
 
 def _remedies(raws: list[dict[str, Any]], case: Case, names: Names, dropped: Counter[str]) -> tuple[AnyRemedy, ...]:
@@ -151,8 +157,13 @@ def _list(kind: Kind) -> Callable[[Any, Names], list[str]]:
     return read_list
 
 
-def _nodes(value: Any, names: Names) -> list[str]:  # noqa: ANN401 - JSON
-    """Nodes, or `OpType::<operator>` where a remedy takes such."""
+def op_types(value: Any, names: Names) -> list[str]:  # noqa: ANN401 - JSON
+    """Operators by the model's own names. Raises `NotOffered`."""
+    return _list("Op")(value, names)
+
+
+def kept_nodes(value: Any, names: Names) -> list[str]:  # noqa: ANN401 - JSON
+    """Nodes, or `OpType::<operator>` where a remedy takes such, by the model's own names. Raises `NotOffered`."""
     if not isinstance(value, list) or len(value) > MAX_NAMES:
         raise NotOffered("a remedy with a list that is none, or too long")
     prefix = "OpType::"
@@ -168,7 +179,8 @@ def _shapes(value: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return {_real("in", name, names): dims for name, dims in dict(value).items()}
 
 
-def _modes(value: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - JSON
+def op_modes(value: Any, names: Names) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """`op_precision_mode` with the model's own names. Raises `NotOffered`."""
     kinds: dict[str, Kind] = {"by_type": "Op", "by_node": "n"}
     return {
         field: {_real(kinds[field], name, names): mode for name, mode in dict(entries).items()}
@@ -186,13 +198,13 @@ def _operators(value: Any, names: Names) -> list[str]:  # noqa: ANN401 - JSON
 
 
 _FIELDS: dict[str, Callable[[Any, Names], Any]] = {
-    "nodes": _nodes,
+    "nodes": kept_nodes,
     "tensors": _list("t"),
-    "black": _list("Op"),
+    "black": op_types,
     "domains": _list("d"),
     "shapes": _shapes,
     "assumed": _list("in"),
-    "modes": _modes,
+    "modes": op_modes,
     "operators": _operators,
 }
 

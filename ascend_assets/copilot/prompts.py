@@ -69,7 +69,7 @@ def _kinds() -> list[tuple[str, str]]:
 def causes_schema() -> dict[str, Any]:
     """An object with a list of causes."""
     remedy = TypeAdapter(AnyRemedy).json_schema()
-    definitions = {name: _plain(one) for name, one in remedy.pop("$defs").items() if name != "ChooseSoc"}
+    definitions = {name: _required(_plain(one)) for name, one in remedy.pop("$defs").items() if name != "ChooseSoc"}
     choices = [one for one in remedy["oneOf"] if one["$ref"] != "#/$defs/ChooseSoc"]
     cause = _object(
         explanation_en={"type": "string"},
@@ -114,6 +114,11 @@ def draft_schema() -> dict[str, Any]:
         unclear_en={"type": "array", "items": {"type": "string"}},
         unclear_zh={"type": "array", "items": {"type": "string"}},
     )
+
+
+def _required(schema: dict[str, Any]) -> dict[str, Any]:
+    """With the kind, by which remedies are told apart, required."""
+    return {**schema, "required": ["kind", *schema.get("required", [])]} if "kind" in schema["properties"] else schema
 
 
 def _object(**properties: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON Schema

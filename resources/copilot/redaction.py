@@ -57,9 +57,10 @@ class Redactor:
     def text(self, text: str) -> str:
         """The text with placeholders for what is private."""
         text = _PEM.sub("<secret>", text)
+        # Addresses first: once a password in one is replaced it is no whole address any more.
+        text = self._each("url", _URL, text)
         text = without_secrets(text, self._environ)
         text = _KEYS.sub("<secret>", text)
-        text = self._each("url", _URL, text)
         text = self._scrubber.text(text)
         text = self._each("host", _HOST, text)
         text = self._each("path", _PATH, text)
