@@ -3,6 +3,7 @@
 Here belongs gathering it when nobody watched the run. Not here: noticing the failure (`sensors/refused.py`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ascend_assets.dossier.summary import summary_markdown
 from ascend_assets.gates.case import DEFAULTS, Case
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.records import Record, RefusalRecord, SourceRecord
+from ascend_assets.repair.telling import Language, causes_markdown
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Stage, Tools
 from ascend_assets.walk import stages
@@ -26,12 +28,13 @@ from resources.store.objects import StoreError
 
 @dataclass(frozen=True)
 class Refusal:
-    """A refused candidate: its page on this machine, the same in short, and what refused it."""
+    """A refused candidate: its page on this machine, the same in short, what refused it, and why by language."""
 
     candidate: str
     page: Path
     summary: str
     refused: tuple[Verdict, ...]
+    causes: Mapping[Language, str]
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,9 @@ def of_run(
     content = dossier.content(tools, spec, left.verdicts, left.records, **left.targets)
     path = folder / spec.name / f"{left.source.candidate}.html"
     page = dossier.write_page(path, render(content).encode())
-    return Refusal(left.source.candidate, page, summary_markdown(content), left.refused)
+    found = [cause for each in content.causes.values() for cause in each]
+    causes: dict[Language, str] = {language: causes_markdown(found, language) for language in ("en", "zh")}
+    return Refusal(left.source.candidate, page, summary_markdown(content), left.refused, causes)
 
 
 def left_by(instance: DagsterInstance, spec: ModelSpec, tools: Tools, store: Warehouse, run_id: str) -> Left:

@@ -86,7 +86,7 @@ def _source(record: SourceRecord) -> Entries:
         "author": record.author or "unknown",
         "dirty": record.dirty,
         "bytes": record.archive.size,
-        **({"made of": causes.line(record)[0]} if causes.line(record) else {}),
+        **({"made of": "; ".join(causes.line(record))} if causes.line(record) else {}),
     }
 
 

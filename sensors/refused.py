@@ -44,6 +44,8 @@ def refused_candidates(
                     history.CANDIDATE: found.candidate,
                     "page": dg.MetadataValue.path(found.page),
                     "verdicts": dg.MetadataValue.md(found.summary),
+                    "causes": dg.MetadataValue.md(found.causes["en"]),
+                    "原因": dg.MetadataValue.md(found.causes["zh"]),
                 },
             )
         ]

@@ -83,6 +83,8 @@ def content(
         targets=tuple(refused.get(t.key) or _target(t.key, records) for t in spec.targets),
         toolchain=tools.toolchain.describe(),
         provenance={**causes.told(tools, spec, source), **pipeline(tools)},
+        repair=causes.repair(tools, source),
+        causes=causes.of_refusal(tools, spec, records, verdicts, refused),
     )
     complete = {"source", "onnx", "lint"} <= records.keys() and not any(t.missing for t in now.targets)
     own = contents(evidence.candidate(spec, records)) if complete else None

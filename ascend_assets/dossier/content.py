@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from ascend_assets.diagnosis.cause import Cause
 from ascend_assets.dossier.changes import Changes
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.records import BenchmarkRecord, LintRecord, OmRecord, OnnxRecord, PrecisionRecord, SourceRecord
 from ascend_assets.repair.applied import options_for
+from ascend_assets.repair.candidate_records import RepairRecord
 from ascend_assets.spec import ModelSpec
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import Diagnostic, Origin, ToolchainIdentity
@@ -46,7 +48,8 @@ class Content:
     """One candidate. Everything but its source and verdicts may be missing: a refused candidate has a dossier too.
 
     `provenance`: facts about the pipeline that made it, as label -> text (digest of the lock, code version, ...).
-    `changes`: None where nobody compared it with a release. `created_at` is shown in UTC.
+    `changes`: None where nobody compared it with a release. `created_at` is shown in UTC. `repair`: what a repaired
+    candidate was made by; `causes`: target -> why it was refused, as far as rules know.
     """
 
     spec: ModelSpec
@@ -59,6 +62,8 @@ class Content:
     toolchain: ToolchainIdentity | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     changes: Changes | None = None
+    repair: RepairRecord | None = None
+    causes: Mapping[str, tuple[Cause, ...]] = field(default_factory=dict)
 
     @property
     def model(self) -> str:

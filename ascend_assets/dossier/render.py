@@ -20,6 +20,7 @@ from ascend_assets.dossier.views.evidence import evidence
 from ascend_assets.dossier.views.head import head
 from ascend_assets.dossier.views.lint import findings
 from ascend_assets.dossier.views.origin import changed_verdicts, command, conversions, provenance
+from ascend_assets.dossier.views.repair import cause_rows, repaired
 from ascend_assets.dossier.views.verdicts import LEGEND, groups, unknowns
 
 _WHOLE = 20_000
@@ -36,6 +37,8 @@ def render(content: Content) -> str:
             policy=policy(style),
             content=content,
             head=head(content),
+            repaired=repaired(content),
+            causes=cause_rows(content),
             groups=groups(content),
             legend=LEGEND,
             unknowns=unknowns(content),

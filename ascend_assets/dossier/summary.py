@@ -32,6 +32,9 @@ def summary_markdown(content: Content) -> str:
     ]
     if content.source.dirty:
         lines.append("**Built from uncommitted changes** 由未提交的改动构建\n")
+    if content.repair is not None:
+        kinds = ", ".join(dict.fromkeys(remedy.kind for remedy in content.repair.remedies))
+        lines.append(f"**Repaired** 已修复: {escaped(content.repair.failed)}, by {escaped(kinds)}\n")
     environments = " | ".join(in_force().names)
     lines += [
         f"| criterion | target | value | {environments} | why |",

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ascend_assets.diagnosis.case import Case
+from ascend_assets.dossier.content import TargetEvidence
 from ascend_assets.gates.verdict import Verdict
-from ascend_assets.records import BenchmarkRecord, OmRecord, OnnxRecord, PrecisionRecord, Record, RefusalRecord
+from ascend_assets.records import BenchmarkRecord, OmRecord, OnnxRecord, PrecisionRecord, Record
 from ascend_assets.repair.applied import options_for
 from ascend_assets.spec import ModelSpec, Target
 from resources.store.blobs import Blobs
@@ -22,11 +23,12 @@ def cases(
     spec: ModelSpec,
     records: Mapping[str, Record],
     verdicts: tuple[Verdict, ...],
-    refusals: Mapping[str, RefusalRecord],
+    refused: Mapping[str, TargetEvidence],
 ) -> dict[str, Case]:
-    """Target -> what is known of it, for each target that something refused. `records`: by stage, `<target>__<stage>`.
+    """Target -> what is known of it, for each target that something refused.
 
-    What refuses the model as a whole (an operator without a parser, say) stands in every target's case. Raises
+    `records`: by stage, or `<target>__<stage>`; `refused`: target -> what its compiler said, where it refused. What
+    refuses the model as a whole (an operator without a parser, say) stands in every target's case. Raises
     `StoreError`, `OnnxFileError`.
     """
     onnx = records.get("onnx")
@@ -38,7 +40,7 @@ def cases(
     wanted = [target for target in spec.targets if not all(about[target.key])]
     model = _model(blobs, exported) if wanted else None
     return {
-        target.key: _case(spec, target, exported, model, records, about[target.key], refusals.get(target.key))
+        target.key: _case(spec, target, exported, model, records, about[target.key], refused.get(target.key))
         for target in wanted
     }
 
@@ -50,7 +52,7 @@ def _case(
     model: "ModelProto | None",
     records: Mapping[str, Record],
     verdicts: tuple[Verdict, ...],
-    refusal: RefusalRecord | None,
+    refusal: TargetEvidence | None,
 ) -> Case:
     from ascend_assets.diagnosis import gather
 
@@ -60,7 +62,7 @@ def _case(
     return gather.case(
         model,
         om.info.options if isinstance(om, OmRecord) else options_for(spec, target, onnx.repair if onnx else None),
-        diagnostics=refusal.diagnostics if refusal else said.warnings if said else (),
+        diagnostics=refusal.refusals if refusal else said.warnings if said else (),
         log=refusal.log if refusal else said.log if said else "",
         verdicts=verdicts,
         comparison=precision.comparison if isinstance(precision, PrecisionRecord) else None,

@@ -84,6 +84,12 @@ def markdown(record: RepairRecord, language: Language) -> str:
     return "\n".join(lines) + "\n"
 
 
+def causes_markdown(causes: Sequence[Cause], language: Language) -> str:
+    """Why a candidate was refused, each cause once."""
+    unique = list({(cause.rule, cause.nodes): cause for cause in causes}.values())
+    return "\n".join(of_causes(unique, language) or [_NONE[language]]) + "\n"
+
+
 def of_causes(causes: Sequence[Cause], language: Language) -> list[str]:
     """Causes as a markdown list, most confident first, each with what it rests on and what to do."""
     lines = []
