@@ -15,15 +15,27 @@ from ascend_assets.diagnosis.evidence import Shown, shown
 from ascend_assets.diagnosis.observers import (
     Kind,
     constants,
+    domains,
+    dtypes,
+    dynamic,
+    einsum,
+    environment,
     epsilon,
     fusion,
+    inputs,
     integers,
     layers,
     memory,
+    operators,
+    opset,
+    options,
     overflow,
     patterns,
+    resize,
     resize_rounding,
+    soc,
     speed,
+    unexplained,
 )
 from ascend_assets.diagnosis.rules import BadRules, Rule
 
@@ -48,6 +60,17 @@ class Observer(Protocol):
 
 
 OBSERVERS: tuple[Observer, ...] = (
+    environment,
+    soc,
+    options,
+    inputs,
+    domains,
+    opset,
+    operators,
+    dynamic,
+    dtypes,
+    einsum,
+    resize,
     constants,
     epsilon,
     patterns,
@@ -58,7 +81,9 @@ OBSERVERS: tuple[Observer, ...] = (
     integers,
     speed,
     memory,
+    unexplained,
 )
+"""Every observer; a new one is added here."""
 
 
 def diagnose(case: Case) -> tuple[Cause, ...]:

@@ -4,9 +4,12 @@ Here belongs turning any text into diagnostics about the model's own nodes and i
 here: the grammar of the log (`resources/ascend/cann/compiling`), or what follows from it (`observers/`).
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from resources.ascend.cann.compiling import atc_log
+from resources.ascend.cann.compiling.atc_outcome import on_onnx
+from resources.ascend.cann.compiling.codes import fault
 from resources.ascend.cann.compiling.node_names import NodeNames, named
 from resources.ascend.cann.environment import symptoms
 from resources.ascend.cann.environment.symptoms import Symptom
@@ -39,17 +42,17 @@ def words(symptom: Symptom) -> str:
 
 def _about(diagnostics: tuple[Diagnostic, ...], model: "ModelProto") -> tuple[Diagnostic, ...]:
     pairs = [(node.name, node.op_type) for node in model.graph.node]
-    index = NodeNames.of(pairs)
     # GE counts the nodes without a name; the graph's view takes their place in the file.
     called = {
         engine: node.name or f"{node.op_type}_{at}"
         for at, ((engine, _), node) in enumerate(zip(named(pairs), model.graph.node, strict=True))
     }
-    return tuple(item.model_copy(update={"nodes": _nodes(item, index, called)}) for item in diagnostics)
+    return tuple(_known(item, called) for item in on_onnx(diagnostics, NodeNames.of(pairs)))
 
 
-def _nodes(item: Diagnostic, index: NodeNames, called: dict[str, str]) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for name in item.nodes[:MAX_NODES]:
-        found.update(dict.fromkeys(called[node] for node in index.find(name) if node in called))
-    return tuple(found)[:MAX_NODES]
+def _known(item: Diagnostic, called: Mapping[str, str]) -> Diagnostic:
+    """A diagnostic with the names that the model's nodes have in the view; values of options stay as they are."""
+    if fault(item.code, item.message, item.title) == "options":
+        return item
+    nodes = dict.fromkeys(called[name] for name in item.nodes[:MAX_NODES] if name in called)
+    return item.model_copy(update={"nodes": tuple(nodes)})
