@@ -53,12 +53,21 @@ def ops(model: onnx.ModelProto) -> list[str]:
     return [node.op_type for node in model.graph.node]
 
 
+def _is_valid(model: onnx.ModelProto) -> bool:
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
+        return False
+    return True
+
+
 def edited(edit: Edit, model: onnx.ModelProto, inputs: Arrays | None = None, *, rtol: float = 1e-4) -> onnx.ModelProto:
     """The edited model, after it was held to all of that on random inputs (or `inputs`)."""
     before = model.SerializeToString()
     after = edit(model)
     assert model.SerializeToString() == before, "the edit changed its argument"
-    onnx.checker.check_model(after, full_check=True)
+    if _is_valid(model):
+        onnx.checker.check_model(after, full_check=True)
     for field in ("input", "output"):
         assert [v.name for v in getattr(after.graph, field)] == [v.name for v in getattr(model.graph, field)]
     given = inputs or feeds(model)

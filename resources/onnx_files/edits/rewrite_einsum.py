@@ -103,6 +103,8 @@ def _product(site: Site, left: _Part, right: _Part, kept: Collection[Label]) -> 
     inner = tuple(label for label in shared if label not in kept)
     rows = tuple(label for label in left.labels if label not in right.labels)
     columns = tuple(label for label in right.labels if label not in left.labels)
+    if inner and not batch and len(rows) <= 1 < len(columns):
+        return _product(site, right, left, kept)
     left = _ordered(site, left, batch + rows + inner)
     right = _ordered(site, right, batch + inner + columns)
     sizes = tuple(_broadcast(left.size(label), right.size(label)) for label in batch)
@@ -133,9 +135,13 @@ def _matmul(site: Site, left: _Part, right: _Part, groups: tuple[Labels, ...], s
         here, there = left.size(label), right.size(label)
         if here != there and min(here, there) >= 0:
             raise EditError("a label that is summed has size 1 in one operand and another in the other")
-    a = _merged(site, left, (batch, rows, inner))
+    # Against a matrix that all share, as in a linear layer, rows stay apart, and may be open.
+    apart = rows[:-1] if not batch and len(columns) <= 1 else ()
+    a = _merged(site, left, (batch + apart, rows[len(apart) :], inner))
     b = _merged(site, right, (batch, inner, columns))
     made = site.write.op("MatMul", a, b)
+    if apart:
+        return made if columns else site.write.squeeze(made, [len(rows)])
     if len(rows) == 1 and len(columns) == 1:
         return made
     if not rows and not columns:

@@ -115,8 +115,7 @@ def closed(bones: "ModelProto", model: "ModelProto", *, stale: Collection[str] |
     graph.doc_string = model.graph.doc_string
     _weights(graph, bones.graph, model.graph)
     _values(graph, stale)
-    _check(whole, model)
-    return whole
+    return checked(whole, model)
 
 
 def _weights(graph: "GraphProto", bones: "GraphProto", original: "GraphProto") -> None:
@@ -159,7 +158,8 @@ def _problem(model: "ModelProto") -> str:
     return ""
 
 
-def _check(whole: "ModelProto", model: "ModelProto") -> None:
+def checked(whole: "ModelProto", model: "ModelProto") -> "ModelProto":
+    """`whole`, made from `model` by an edit. Raises `EditError` where it is no valid model of the same signature."""
     for field in ("input", "output"):
         before = [value.name for value in getattr(model.graph, field)]
         if [value.name for value in getattr(whole.graph, field)] != before:
@@ -168,6 +168,7 @@ def _check(whole: "ModelProto", model: "ModelProto") -> None:
     # An original that strict inference does not follow either (contrib operators) is held to the checker alone.
     if problem and not _problem(model):
         raise EditError(f"the edited graph does not hold together: {shown_reason(problem)}")
+    return whole
 
 
 def shown_reason(text: str) -> str:

@@ -118,6 +118,10 @@ class Writer:
             return self.ops("Split", x, self.ints(sizes), outs=outs, axis=axis)
         return self.ops("Split", x, outs=outs, axis=axis, split=list(sizes))
 
+    def name(self, wanted: str) -> str:
+        """A new tensor's name, like that of the tensor that it stands beside."""
+        return self._names.tensor(f"{self._stem}/{wanted}")
+
     def deliver(self, name: str, out: str) -> None:
         """Let the tensor `name`, which nothing written here reads any more, be `out`."""
         for node in self.nodes:

@@ -25,7 +25,8 @@ def defined(node: "NodeProto", facts: Facts, opset: int) -> "FunctionProto | Non
     if version is None:
         return None
     if found.has_function:
-        return onnx.FunctionProto.FromString(found.get_function_with_opset_version(version))
+        plain: onnx.FunctionProto = onnx.FunctionProto.FromString(found.get_function_with_opset_version(version))
+        return plain
     kinds = [facts.type_of(name) if name else onnx.TypeProto() for name in node.input]
     if any(kind is None for kind in kinds):
         return None
@@ -34,7 +35,8 @@ def defined(node: "NodeProto", facts: Facts, opset: int) -> "FunctionProto | Non
         body = found.get_context_dependent_function_with_opset_version(version, node.SerializeToString(), types)
     except (RuntimeError, ValueError, IndexError):
         return None
-    return onnx.FunctionProto.FromString(body) if body else None
+    made: onnx.FunctionProto | None = onnx.FunctionProto.FromString(body) if body else None
+    return made
 
 
 def _version(found: Any, opset: int) -> int | None:  # noqa: ANN401 (an OpSchema, whose stubs leave functions out)
