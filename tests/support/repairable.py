@@ -33,7 +33,10 @@ def masked_model(seed: int = 0, mask: float = MASK) -> onnx.ModelProto:
         "masked",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 8])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 4])],
-        [numpy_helper.from_array(array, name) for name, array in (("first", first), ("second", second), ("mask", fill))],
+        [
+            numpy_helper.from_array(array, name)
+            for name, array in (("first", first), ("second", second), ("mask", fill))
+        ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
