@@ -32,7 +32,7 @@ MAKES = {
     "operator_unknown": _EXPANDS,
     "operator_torch": _EXPANDS,
     "operator_ml": _PLAIN,
-    "operator_control": Kind(("operator", "constant"), ("simplify",)),
+    "operator_control": Kind(("operator", "constant"), ("expand_operators", "simplify")),
     "operator_later": _PLAIN,
     "operator_no_kernel": Kind(("operator", *SAID)),
     "operator_no_ir": Kind(("operator", *SAID)),
@@ -114,7 +114,7 @@ def _control(case: Case) -> Iterator[Observation]:
     for name, op, steering in _branches(case.model):
         constant = int(bool(steering) and all(tensor in settled for tensor in steering))
         values: dict[str, Value] = {"operator": op, "constant": constant}
-        remedies = offer(Simplify)
+        remedies = {**offer(ExpandOperators, operators=(f"{STANDARD}::{op}",)), **offer(Simplify)}
         if name in named:
             yield fact("operator_control", named[name], nodes=(name,), values=values, remedies=remedies)
         else:

@@ -14,6 +14,7 @@ from ascend_assets.diagnosis.case import Case, Observation, Value
 from ascend_assets.diagnosis.observers import Kind
 from ascend_assets.diagnosis.observers.said import errors, fact, warnings
 from ascend_assets.diagnosis.observers.shapes_only import fixed_inputs, from_shapes, literal
+from ascend_assets.diagnosis.observers.unparsed import CODES
 from ascend_assets.diagnosis.offers import offer
 from ascend_assets.remedies.kinds import FixShapes, Remedy, RewriteResize, Simplify
 from resources.onnx_files.graph import Node
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MAKES = {
     "resize_computed": Kind(("foldable",), ("rewrite_resize", "fix_shapes", "simplify")),
     "resize_inputs": Kind(("inputs",), ("rewrite_resize",)),
+    "resize_left_out": Kind(("inputs",), ("rewrite_resize",)),
     "resize_mode": Kind(("mode",)),
     "resize_ignored": Kind(("ignored",)),
     "resize_refused": Kind((), ("rewrite_resize", "fix_shapes", "simplify")),
@@ -48,7 +50,10 @@ def observe(case: Case) -> Iterator[Observation]:
     for node in nodes:
         item = said.get(node.name) or next((m for m in messages if not m.nodes and _ANCHOR in m.message), None)
         for seen in _of_node(case, node, settled, written):
-            if item is not None and _explains(item, seen.kind):
+            if item is not None and _ANCHOR in item.message and seen.kind == "resize_left_out":
+                explained.add(id(item))
+                yield fact("resize_inputs", item, nodes=seen.nodes, values=seen.values, remedies=seen.remedies)
+            elif item is not None and _explains(item, seen.kind):
                 explained.add(id(item))
                 yield fact(seen.kind, item, nodes=seen.nodes, values=seen.values, remedies=seen.remedies)
             else:
@@ -58,7 +63,7 @@ def observe(case: Case) -> Iterator[Observation]:
 
 def _left(case: Case, nodes: tuple[Node, ...], messages: "list[Diagnostic]") -> Iterator[Observation]:
     for item in messages:
-        if item.code.startswith("W") or "data type" in item.message:
+        if item.code.startswith("W"):
             continue
         about = item.nodes or tuple(node.name for node in nodes)
         if _ANCHOR in item.message:
@@ -74,6 +79,9 @@ def _left(case: Case, nodes: tuple[Node, ...], messages: "list[Diagnostic]") -> 
 
 
 def _about(item: "Diagnostic", nodes: tuple[Node, ...]) -> bool:
+    if item.code in CODES or "data type" in item.message or "ynamic shape" in item.message:
+        # Of parsers, types and open shapes, other families speak.
+        return False
     if _ANCHOR in item.message:
         return bool(nodes) or "esize" in item.message
     return bool({node.name for node in nodes}.intersection(item.nodes)) or bool(_REFUSED.search(item.message))
@@ -83,7 +91,7 @@ def _explains(item: "Diagnostic", kind: str) -> bool:
     """Whether a message about a node is about this fact of it."""
     words = {
         "resize_computed": ("constant", "folding"),
-        "resize_inputs": (_ANCHOR, "not support"),
+        "resize_left_out": (),
         "resize_mode": ("nearest and linear",),
         "resize_ignored": ("no effect",),
     }
@@ -101,7 +109,7 @@ def _of_node(case: Case, node: Node, settled: frozenset[str], written: frozenset
     if node.op == "Resize" and case.graph and case.graph.opset >= _WITH_ROI and _lacks(node):
         values: dict[str, Value] = {"inputs": len(targets) + 1}
         fills = offer(RewriteResize, nodes=names, how="fill_inputs")
-        yield Observation("resize_inputs", f"it has {len(targets) + 1} inputs with a name", names, values, fills)
+        yield Observation("resize_left_out", f"it has {len(targets) + 1} inputs with a name", names, values, fills)
     mode = node.attributes.get("mode", b"nearest")
     if mode not in {b"nearest", b"linear", b"bilinear"}:
         text = mode.decode("utf-8", errors="replace")
