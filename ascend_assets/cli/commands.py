@@ -18,6 +18,7 @@ from ascend_assets.cli import (
     audit,
     bundle,
     copilot,
+    diagnose,
     doctor,
     draft,
     init,
@@ -26,6 +27,7 @@ from ascend_assets.cli import (
     notices,
     om,
     preflight,
+    repair,
     run_command,
     show,
     stale,
@@ -55,6 +57,8 @@ def cli(traceback: bool) -> None:  # noqa: FBT001 - read by `run`, which is ther
 
 
 cli.add_command(preflight.preflight)
+cli.add_command(diagnose.diagnose)
+cli.add_command(repair.repair)
 cli.add_command(add.add)
 cli.add_command(draft.draft)
 cli.add_command(run_command.run)

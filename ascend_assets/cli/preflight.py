@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ascend_assets.cli import file_options
 from ascend_assets.cli.bounds import bounded
 from ascend_assets.cli.console import Refused, number, print_json, progress, say, table, width
 from ascend_assets.cli.verdicts import counted, say_beyond, verdict_table
-from resources.ascend.options import PRECISION_MODES, PRECISION_MODES_V2, CompileOptions
 
 if TYPE_CHECKING:
     from ascend_assets.preflight import Preflight
@@ -22,33 +22,7 @@ _BEYOND_BATCH = "give a smaller --batch or --input-shape"
 
 @click.command(short_help="Judge any ONNX file: will ATC take it, does it survive FP16, how fast is it?")
 @click.argument("model", metavar="MODEL.onnx", type=click.Path(path_type=Path))
-@click.option(
-    "--soc", metavar="SOC", default="Ascend310P3", show_default=True, help="SoC version, as npu-smi names it."
-)
-@click.option(
-    "--precision-mode", metavar="MODE", type=click.Choice(PRECISION_MODES), help=f"One of {', '.join(PRECISION_MODES)}."
-)
-@click.option(
-    "--precision-mode-v2",
-    metavar="MODE",
-    type=click.Choice(PRECISION_MODES_V2),
-    help=f"Instead of --precision-mode, one of {', '.join(PRECISION_MODES_V2)}. Neither: ATC's default, force_fp16.",
-)
-@click.option(
-    "--input-shape", default="", metavar='"x:1,3,224,224"', help="Shapes of dynamic inputs, as ATC takes them."
-)
-@click.option(
-    "--batch",
-    metavar="N",
-    type=click.IntRange(1, 4096),
-    help="First dimension of inputs that leave it open; 1 if not given.",
-)
-@click.option(
-    "--inputs",
-    metavar="FILE.npz",
-    type=click.Path(path_type=Path),
-    help="One array per input, samples first; else random tensors.",
-)
+@file_options.of_file
 @click.option(
     "--timeout",
     metavar="SECONDS",
@@ -78,7 +52,7 @@ def preflight(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Exit code 0: admissible in dev. 1: judged and refused. 2: not usable.
     """  # noqa: D301 - the backspace tells click to keep the lines
-    options = _options(soc, precision_mode, precision_mode_v2, input_shape)
+    options = file_options.parsed(soc, precision_mode, precision_mode_v2, input_shape)
     from ascend_assets import preflight as work
 
     with bounded(timeout, _BEYOND_BATCH):
@@ -91,41 +65,6 @@ def preflight(  # noqa: PLR0913, PLR0917 - one parameter per option
     if not found:
         refused = [verdict.criterion for verdict in found.verdicts if not verdict]
         raise Refused(f"{model} is refused: {', '.join(refused)}")
-
-
-def _options(soc: str, mode: str | None, mode_v2: str | None, input_shape: str) -> CompileOptions:
-    """The options, each checked on its own so that the message names it. Raises `click.BadParameter`."""
-    from resources.ascend.soc import UnknownSocError
-    from resources.ascend.soc import soc as look_up
-    from resources.onnx_files.shapes import parse_input_shape
-
-    if mode and mode_v2:
-        raise click.UsageError("--precision-mode and --precision-mode-v2 exclude each other: give one")
-    try:
-        look_up(soc)
-    except UnknownSocError as error:
-        raise click.BadParameter(f"no SoC version {soc!r} is known: {_near(soc)}", param_hint="--soc") from error
-    try:
-        shapes = parse_input_shape(input_shape) if input_shape else {}
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--input-shape") from error
-    return CompileOptions.model_validate(
-        {"soc_version": soc, "precision_mode": mode, "precision_mode_v2": mode_v2, "input_shape": shapes}
-    )
-
-
-def _near(soc: str) -> str:
-    """The SoC versions that may be meant, or all."""
-    from difflib import get_close_matches
-
-    from resources.ascend.soc import soc_names
-
-    names = {name.lower(): name for name in soc_names()}
-    asked = soc.lower()
-    same = [name for low, name in names.items() if asked in {low, low.removeprefix("ascend")}]
-    part = [name for low, name in names.items() if len(asked) > 2 and asked in low]  # noqa: PLR2004 - "31" means nothing
-    near = same or part or [names[low] for low in get_close_matches(asked, names, n=4, cutoff=0.8)]
-    return f"perhaps {' or '.join(near)}" if near else f"give one of {', '.join(soc_names())}"
 
 
 def _progress(text: str) -> None:
