@@ -86,7 +86,7 @@ def _streams(instance: dg.DagsterInstance, dossiers: Path) -> tuple[_Stream, ...
 
     def retrained(record: dg.EventLogRecord) -> Sequence[Notice]:
         event = record.event_log_entry.dagster_event
-        if event is None or not (record.event_log_entry.job_name or "").endswith(runs.RETRAIN):
+        if event is None or not (record.event_log_entry.job_name or "").endswith((runs.RETRAIN, runs.REPAIR)):
             return ()
         run = instance.get_run_by_id(record.run_id)
         if run is None:

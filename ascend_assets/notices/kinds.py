@@ -39,6 +39,8 @@ KINDS: Mapping[str, Kind] = {
     "retraining_begun": Kind("info"),
     "retraining_released": Kind("info"),
     "retraining_refused": Kind("warning"),
+    "repair_released": Kind("warning"),
+    "repair_refused": Kind("warning"),
     "sensor_stopped": Kind("error", lasts=True),
     "channel_down": Kind("warning", lasts=True),
     "test": Kind("info"),

@@ -1,6 +1,6 @@
 """From a run that begins or ends to a notice.
 
-Here belongs what a run is told as: failed, refused by gates, or a retraining. Not here: reading the event log
+Here belongs what a run is told as: failed, refused by gates, a retraining, or a repair. Not here: reading the event log
 (`gathering.py`).
 """
 
@@ -17,6 +17,8 @@ from resources.notify.notice import Notice, notice
 
 RETRAIN = "_retrain"
 """How the name of a job ends that trains a model again."""
+REPAIR = "_repair"
+"""How the name of a job ends that repairs a refused candidate."""
 _CLICKED = "__ASSET_JOB"
 WILL_RETRY = "dagster/will_retry"
 MAX_EVENTS = 500
@@ -62,6 +64,11 @@ class Ended:
         """Whether it trains a model again."""
         return bool(self.model) and self.run.job_name == f"{self.model}{RETRAIN}"
 
+    @property
+    def repairs(self) -> bool:
+        """Whether it repairs a refused candidate."""
+        return bool(self.model) and self.run.job_name == f"{self.model}{REPAIR}"
+
 
 def look(instance: dg.DagsterInstance, run: dg.DagsterRun, storage_id: int, at: float, said: str = "") -> Ended:
     """A failed run with its failed steps and blocking checks. `said`: what the event of its failure says."""
@@ -91,7 +98,7 @@ def notices(ended: Ended, dossiers: Path) -> tuple[Notice, ...]:
     if run.tags.get(history.STARTED_BY_TAG) or run.tags.get(WILL_RETRY) == "true":
         return ()
     if ended.event != DagsterEventType.PIPELINE_FAILURE:
-        return _retraining(ended)
+        return (*_retraining(ended), *_repaired(ended))
     if ended.refused:
         return (_refused(ended, dossiers),)
     step, why = ended.failures[0] if ended.failures else ("-", ended.said or "the run ended without saying why")
@@ -107,6 +114,13 @@ def _retraining(ended: Ended) -> tuple[Notice, ...]:
     return (_notice(ended, "retraining_released", ended.model),)
 
 
+def _repaired(ended: Ended) -> tuple[Notice, ...]:
+    if not ended.repairs or ended.event != DagsterEventType.PIPELINE_SUCCESS:
+        return ()
+    candidate = ended.run.tags.get(history.CANDIDATE_TAG, "-")
+    return (_notice(ended, "repair_released", ended.model, candidate=candidate),)
+
+
 def _refused(ended: Ended, dossiers: Path) -> Notice:
     names = list(dict.fromkeys(name for name, _ in ended.refused))
     more = f" +{len(names) - _SHOWN}" if len(names) > _SHOWN else ""
@@ -114,6 +128,8 @@ def _refused(ended: Ended, dossiers: Path) -> Notice:
     subject = ended.model or ended.name
     if ended.retrains:
         return _notice(ended, "retraining_refused", subject, **facts)
+    if ended.repairs:
+        return _notice(ended, "repair_refused", subject, **facts)
     candidate = ended.run.tags.get(history.CANDIDATE_TAG, "")
     page = dossiers / ended.model / f"{candidate}.html" if candidate and ended.model else None
     if page is not None:

@@ -86,6 +86,17 @@ TEXTS: Mapping[str, Text] = {
         what="What said no: {criteria}. {why}",
         todo="The champion stays. Read the checks of the run; `ascend status {model}`",
     ),
+    "repair_released": Text(
+        title="{model}: a refused candidate was repaired and released",
+        what="{candidate} passed every gate with changes that no person made; it is in the first environment.",
+        todo="Read in its dossier what was changed and why, and merge the proposed patch: else the next commit is "
+        "refused again.",
+    ),
+    "repair_refused": Text(
+        title="{model}: a refused candidate could not be repaired",
+        what="What said no: {criteria}. {why}",
+        todo="Read the asset {model}/repair: causes, attempts, and what a person may accept.",
+    ),
     "sensor_stopped": Text(
         title="Sensor {sensor} has stopped",
         what="{why}",

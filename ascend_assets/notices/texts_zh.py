@@ -86,6 +86,16 @@ TEXTS: Mapping[str, Text] = {
         what="未通过：{criteria}。{why}",
         todo="现任冠军保持不变。请查看该运行的检查；`ascend status {model}`",
     ),
+    "repair_released": Text(
+        title="{model}：被拒绝的候选已自动修复并发布",
+        what="{candidate} 经自动修改后通过全部门禁，已进入第一个环境。",
+        todo="请在评审档案中查看改动与原因，并合入建议的补丁，否则下一次提交仍会被拒绝。",
+    ),
+    "repair_refused": Text(
+        title="{model}：被拒绝的候选未能修复",
+        what="未通过：{criteria}。{why}",
+        todo="请查看资产 {model}/repair：原因、尝试过程，以及可由人工接受的修改。",
+    ),
     "sensor_stopped": Text(
         title="传感器 {sensor} 已停止运行",
         what="{why}",

@@ -233,6 +233,16 @@ def test_a_retraining_is_told_from_begin_to_end(look: Look) -> None:
     assert look.again() == [], "that a candidate passed is seen in the UI"
 
 
+def test_how_a_repair_ends_is_told(look: Look) -> None:
+    tags = {**TINY, history.CANDIDATE_TAG: "20261120-1403-git-1a2b3c4d5e6f-repaired"}
+    run(look.instance, "tiny_repair", tags)
+    (released,) = look.again()
+    assert released.kind == "repair_released"
+    assert released.facts["candidate"].endswith("-repaired")
+    run(look.instance, "tiny_repair", TINY, gate=True)
+    assert [n.kind for n in look.again()] == ["repair_refused"]
+
+
 def test_a_look_is_bounded_and_the_next_goes_on(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "AT_MOST", 2)
     monkeypatch.setattr(gathering, "SECONDS", -1.0)
