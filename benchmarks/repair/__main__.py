@@ -5,7 +5,7 @@
 
 Each model goes through the real command, `ascend repair FILE --json -o FIXED`, in a process of its own or, with
 --in-process, without the start of one. Every answer of "repaired" is held against the world: preflight anew with the
-options that it gave, and ONNX Runtime in FP32 on inputs that the repair did not see. Exit code 1 where a goal is missed.
+options that it gave, and ONNX Runtime in FP32 on inputs that the repair did not see. Exit code 1: a goal is missed.
 """
 
 import argparse

@@ -34,8 +34,8 @@ def read(log: Log, *, process: bool) -> Read:
         ran = command(["diagnose", "--log", str(path), "--json"], process=process)
     found = ran.answer.get("causes", ())
     causes = tuple(Named(cause["rule"], cause["family"], float(cause["confidence"])) for cause in found)
-    families = (log.family,)
-    top, named = expected.first(causes, families), expected.any_of(causes, families, LEAST)
+    said = [expected.FAMILIES[log.family]]
+    top, named = expected.first(causes, said), expected.any_of(causes, said, LEAST)
     return Read(log.name, log.half, log.family, ran.code, causes, top, named)
 
 

@@ -89,8 +89,8 @@ LOGS: tuple[Log, ...] = (
         _failed(
             "EZ3002: 2023-08-19-18:11:19.313.647 Optype [ResizeBilinearV2] of Ops kernel [AIcoreEngine] is "
             "unsupported. Reason: [tbe-custom]:op type ResizeBilinearV2 is not found in this op store.data "
-            "type DT_UINT8 of input [x] is not supported. All supported data type and format of tensor input0.x is: Data "
-            "Type: {DT_FLOAT16,DT_FLOAT}Format:{NC1HWC0,NC1HWC0}.",
+            "type DT_UINT8 of input [x] is not supported. All supported data type and format of tensor input0.x is: "
+            "Data Type: {DT_FLOAT16,DT_FLOAT}Format:{NC1HWC0,NC1HWC0}.",
             "Possible Cause: The operator type is unsupported in the operator information library due to specification "
             "mismatch.",
         ),

@@ -91,6 +91,7 @@ def _read(case: Case, sample: Sample, ran: Ran, fixed: Path, feeds: Path | None,
     status = _status(ran, answer)
     causes = _causes(answer)
     families = tuple(fault.family for fault in case.planted)
+    said = [expected.pattern(fault.name, fault.family) for fault in case.planted]
     after, before = answer.get("after") or {}, answer.get("before") or {}
     return Outcome(
         name=case.name,
@@ -101,9 +102,9 @@ def _read(case: Case, sample: Sample, ran: Ran, fixed: Path, feeds: Path | None,
         status=status,
         changed=touched or bool(answer.get("remedies")) or bool(answer.get("option_changes")),
         causes=causes,
-        top=expected.first(causes, families),
-        any=expected.any_of(causes, families, LEAST),
-        every=expected.every(causes, families, LEAST),
+        top=expected.first(causes, said),
+        any=expected.any_of(causes, said, LEAST),
+        every=expected.every(causes, said, LEAST),
         check=_check(case, sample, answer, fixed, feeds) if status == "repaired" else None,
         remedies=tuple(str(remedy.get("kind")) for remedy in answer.get("remedies", ())),
         attempts=len(answer.get("attempts", ())),
