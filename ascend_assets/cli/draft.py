@@ -1,6 +1,5 @@
 """`ascend draft`: a sentence becomes a defs.yaml for a person to review."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,7 @@ def draft(
     if output is not None:
         _write(output, made.text)
     if as_json:
-        print_json({**asdict(made), "file": str(output) if output else None})
+        print_json({**made.as_json(), "file": str(output) if output else None})
     else:
         _show(made, output, asked=copilot is not None)
 
@@ -78,12 +77,16 @@ def _inputs(path: Path | None) -> "tuple[Declared, ...]":
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all, and never over another file, not even one that has just appeared."""
-    from resources.store.durable import whole_file
+    import os
+    import tempfile
 
-    with whole_file(path.absolute().parent / ".partial", text.encode()) as (whole, _):
-        whole.chmod(0o644)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, prefix=".draft-") as whole:
+        whole.write(text)
+        whole.flush()
+        os.fsync(whole.fileno())
+        os.fchmod(whole.fileno(), 0o644)
         try:
-            path.hardlink_to(whole)
+            path.hardlink_to(whole.name)
         except FileExistsError as error:
             raise Unusable(f"{path}: exists already and is not replaced: give another name") from error
 

@@ -55,6 +55,19 @@ class Draft:
     read_by: str
     notes: tuple[str, ...] = ()
 
+    def as_json(self) -> dict[str, Any]:
+        """One JSON object."""
+        return {
+            "name": self.name,
+            "draft": self.text,
+            "assumed": [one.model_dump() for one in self.assumed],
+            "to_decide": [
+                {"field": one.field, **one.ask.model_dump(), "choices": list(one.choices)} for one in self.open
+            ],
+            "read_by": self.read_by,
+            "notes": list(self.notes),
+        }
+
 
 class _Form(BaseModel):
     """What a language model may say of a sentence."""
