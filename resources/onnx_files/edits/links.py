@@ -60,20 +60,24 @@ class Links:
             node = self._maker.get(tensor)
         return tensor
 
+    def direct(self, tensor: str) -> "tuple[NodeProto, ...]":
+        """The nodes that read a tensor under that name, in graphs inside them too."""
+        return tuple(self._readers.get(tensor, ()))
+
+    def names(self, tensor: str) -> list[str]:
+        """A tensor, and every name under which it is handed on."""
+        found = [tensor]
+        for name in found:
+            found.extend(node.output[0] for node in self.direct(name) if self._hands_on(node))
+        return found
+
     def readers(self, tensor: str) -> "list[tuple[NodeProto, str]]":
         """(node, the name by which it reads) for all that read a tensor, seen through what hands it on."""
-        found: list[tuple[NodeProto, str]] = []
-        for node in self._readers.get(tensor, ()):
-            if self._hands_on(node):
-                found.extend(self.readers(node.output[0]))
-            else:
-                found.append((node, tensor))
-        return found
+        return [(node, name) for name in self.names(tensor) for node in self.direct(name) if not self._hands_on(node)]
 
     def leaves(self, tensor: str) -> bool:
         """Whether a tensor, or what hands it on, is an output of the model."""
-        handed = [node.output[0] for node in self._readers.get(tensor, ()) if self._hands_on(node)]
-        return tensor in self.outputs or any(self.leaves(name) for name in handed)
+        return not self.outputs.isdisjoint(self.names(tensor))
 
     def only_reader(self, tensor: str) -> "tuple[NodeProto, str] | None":
         """The one node that reads a tensor; None where there are others, or where it is an output of the model."""
