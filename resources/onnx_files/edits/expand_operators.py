@@ -26,7 +26,7 @@ _ROUNDS = 8
 Key = tuple[str, str]
 
 
-def expand_operators(model: "ModelProto", operators: Iterable[str]) -> "ModelProto":
+def expand_operators(model: "ModelProto", operators: Collection[str]) -> "ModelProto":
     """The model with every node of `operators` (`<domain>::<operator>`, `ai.onnx` for the default) written out.
 
     One of the model's own functions brings all of them with it, for no compiler takes any. `ai.onnx::If` and
@@ -34,6 +34,8 @@ def expand_operators(model: "ModelProto", operators: Iterable[str]) -> "ModelPro
     in fewer bits. Raises `EditError` for what cannot be written out, with the nodes.
     """
     wanted = {_key(text) for text in operators}
+    if not _of(nodes(model), wanted):
+        raise EditError(f"no node is {' or '.join(shown(text) for text in sorted(operators)[:5])}")
     bones = opened(model)
     if wanted & {(function.domain, function.name) for function in model.functions}:
         bones = without_functions(bones)
