@@ -118,8 +118,9 @@ def _remedies(remedies: Iterable[AnyRemedy], language: Language, target: str) ->
 def _figures(targets: Sequence[TargetRepair]) -> list[str]:
     lines = ["| target | | error | latency | FP32 |", "|---|---|---:|---:|---:|"]
     for target in targets:
-        for mark, figures in (("✗", target.repair.before), ("✓", target.repair.after)):
-            lines += [f"| {escaped(target.target)} | {mark} | {' | '.join(cells(figures))} |"] if figures else []
+        for figures in filter(None, (target.repair.before, target.repair.after)):
+            mark = "✗" if figures.refused else "✓"
+            lines.append(f"| {escaped(target.target)} | {mark} | {' | '.join(cells(figures))} |")
     return lines
 
 
