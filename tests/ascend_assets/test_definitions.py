@@ -16,7 +16,7 @@ from ascend_assets.operations import standing
 from ascend_assets.risk import check as risk
 from ascend_assets.walk import stages
 
-BESIDE_THE_WALK = {"challenger", "drift", "metrics", "production", "proposed_limits"}
+BESIDE_THE_WALK = {"challenger", "drift", "metrics", "production", "proposed_limits", "repair"}
 """Assets of a model that no candidate is made of by its walk."""
 
 
@@ -82,13 +82,13 @@ def test_every_gate_blocks_and_says_what_it_means(defs: dg.Definitions) -> None:
         assert CRITERIA[key.name].source in (spec.description or "")
 
 
-def test_what_is_seen_in_production_informs_and_only_a_worse_challenger_is_stopped(defs: dg.Definitions) -> None:
+def test_beside_the_walk_only_a_worse_challenger_and_a_failed_repair_are_stopped(defs: dg.Definitions) -> None:
     graph = defs.get_repository_def().asset_graph
     beside = [key for key in graph.asset_check_keys if key.asset_key.path[-1] in BESIDE_THE_WALK]
     assert {key.asset_key.path[-1] for key in beside} == BESIDE_THE_WALK - {"proposed_limits"}
     for key in beside:
         spec = graph.get_check_spec(key)
-        assert spec.blocking == (key.name == "beats_champion"), key
+        assert spec.blocking == (key.name in {"beats_champion", "repaired"}), key
         assert spec.description
 
 
