@@ -58,7 +58,7 @@ def repair(
         run.look(search.start)
         return run.report(search.start, "nothing is refused", bench), model, search.start.outcome.options
     ended = run.ended()
-    best = min(run.passing, key=run.steps.price, default=None)
+    best = min(run.passing, key=run.steps.cost, default=None)
     if best is None:
         return run.report(search.start, ended, bench), model, options
     return run.report(best, ended, bench), search.model(best.remedies), best.outcome.options
@@ -128,7 +128,7 @@ class _Run:
         if compiled is not None and self.steps.price(state) > CHEAP:
             # Where edits were piled up, as few layers in FP32 may cost less.
             self.steps.kept(compiled)
-        state = min(self.passing, key=self.steps.price)
+        state = min(self.passing, key=self.steps.cost)
         self.steps.made_smaller(state, self._rule(state))
         number = len(self.passing)
         return f"the cheapest of {number} sets that pass" if number > 1 else "the one set that passes"
@@ -136,7 +136,9 @@ class _Run:
     def _following(self, state: State) -> State | None:
         """The next state: by rules, without them, or by what a proposer says."""
         case, causes = self.look(state)
-        following = self.steps.from_causes(state, causes) or self.steps.without_rules(state)
+        following = self.steps.from_causes(state, causes)
+        if following is None:
+            following = self.steps.without_rules(state)
         for proposer in self.proposers if following is None else ():
             proposed = proposer(case, causes)
             self.keep(proposed)

@@ -92,6 +92,11 @@ def parts(remedy: AnyRemedy) -> tuple[AnyRemedy, ...]:
     return ()
 
 
+def length(remedy: Remedy) -> int:
+    """How many nodes, passes or other things a remedy names; 0 for one that names none."""
+    return max((len(value) for _, value in remedy if isinstance(value, tuple | dict)), default=0)
+
+
 def ranked(outcome: Outcome) -> tuple[str, ...]:
     """Nodes that compute in 16 bits and could be kept in FP32: the largest own error first, NaN and infinity above all.
 

@@ -15,6 +15,7 @@ from ascend_assets.remedies.kinds import AnyRemedy, Remedy
 from ascend_assets.repair.bench import Bench, Outcome
 from ascend_assets.repair.budget import Meter
 from ascend_assets.repair.figures import NARROW, figures, objections, refused
+from ascend_assets.repair.proposals import length
 from ascend_assets.repair.records import Attempt, Figures
 from resources.ascend.options import CompileOptions
 from resources.onnx_files.edits import EditError
@@ -134,11 +135,9 @@ class Search:
         if state:
             self.passing.append(state)
         comparison = state.outcome.comparison
-        if comparison is None or not comparison.layers:
-            return
         if self.compiled.latency_ms is None:
             self.compiled = figures(state.outcome)
-        for layer in comparison.layers:
+        for layer in comparison.layers if comparison else ():
             if layer.dtype in NARROW:
                 error = layer.local_error
                 self.own_errors.setdefault(layer.node, error if math.isfinite(error) else math.inf)
@@ -223,8 +222,8 @@ def told(remedies: Iterable[Remedy]) -> str:
 
 
 def _told(remedy: Remedy) -> str:
-    named = next((value for value in remedy.model_dump().values() if isinstance(value, tuple | list | dict)), ())
-    return f"{remedy.kind} ({len(named)})" if named else remedy.kind
+    named = length(remedy)
+    return f"{remedy.kind} ({named})" if named else remedy.kind
 
 
 def _why(outcome: Outcome) -> str:

@@ -15,7 +15,7 @@ from ascend_assets.repair import proposals as all_proposals
 from ascend_assets.repair.figures import badness, better, objections, of_precision, removed
 from ascend_assets.repair.minimal import at_most, ddmin, smallest
 from ascend_assets.repair.price import TOUCHING, price
-from ascend_assets.repair.proposals import UNRULED, May, Proposal, merged, parts, proposed, together
+from ascend_assets.repair.proposals import UNRULED, May, Proposal, length, merged, parts, proposed, together
 from ascend_assets.repair.search import Search, State
 
 CHEAP = 1.0
@@ -42,6 +42,10 @@ class Steps:
     def price(self, state: State) -> float:
         """What a state costs, against the first that compiled."""
         return price(state.remedies, state.outcome, self.search.compiled)
+
+    def cost(self, state: State) -> tuple[float, int, int]:
+        """The price; of one price, the fewer remedies, then the shorter ones."""
+        return (round(self.price(state), 6), len(state.remedies), sum(map(length, state.remedies)))
 
     def from_causes(self, state: State, causes: Iterable[Cause]) -> State | None:
         """A state that passes or is nearer to it, by a remedy that causes name; None where there is none."""
@@ -98,12 +102,12 @@ class Steps:
                 nearer.append(tried)
         if not passing and not nearer:
             nearer.extend(self._several(state, found))
-        return min(passing, key=self.price, default=None) or min(nearer, key=self._distance, default=None)
+        return min(passing, key=self.cost, default=None) or min(nearer, key=self._distance, default=None)
 
     def _distance(self, state: State) -> tuple[Any, ...]:
         """How far a state that does not pass is from passing; what passes is nearest of all."""
         worse = badness(state.outcome)
-        return (not state, worse.lint, worse.faults, worse.criteria, worse.excess, self.price(state))
+        return (not state, worse.lint, worse.faults, worse.criteria, worse.excess, *self.cost(state))
 
     def _several(self, state: State, found: Sequence[Proposal]) -> Iterable[State]:
         """What several faults at once may need: the first remedy of each cause, together."""
@@ -126,7 +130,7 @@ class Steps:
             tried = self._with(state, Proposal(remedy, UNRULED)) if self.may(remedy) else None
             if tried:
                 passing.append(self.made_smaller(tried, UNRULED))
-        return min(passing, key=self.price, default=None)
+        return min(passing, key=self.cost, default=None)
 
     def kept(self, state: State) -> State | None:
         """The state with the smallest set of layers in FP32 that passes, by their own errors; None without one."""
