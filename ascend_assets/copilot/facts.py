@@ -5,6 +5,7 @@ Weights and inputs never go along; of constants their range alone does.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ NODES, LAYERS, OPERATORS, MESSAGES, LOG_LINES, CONSTANTS, INPUTS = 60, 15, 40, 2
 _FEW_VALUES = 4
 """Distinct values of a constant that somebody wrote; a trained one has more."""
 _MAX_ELEMENTS = 4_000_000
+_HEAD = 1024
+"""Elements that are looked at before all are sorted."""
+_PASS = re.compile(r"[\w.]{1,200}", re.ASCII)
 _TRAINED = frozenset(
     {"Conv", "ConvTranspose", "ConvInteger", "Gemm", "MatMul", "MatMulInteger", "QLinearConv", "QLinearMatMul"}
     | {"BatchNormalization", "LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization"}
@@ -168,9 +172,12 @@ def _constants(model: "onnx.ModelProto", graph: "Graph | None", names: Names) ->
         small = math.prod(tensor.dims) <= _MAX_ELEMENTS and tensor.data_location != TensorProto.EXTERNAL
         if name in trained or tensor.data_type not in floats or not small:
             continue
-        values = np.unique(numpy_helper.to_array(tensor).astype(np.float64))
+        flat = numpy_helper.to_array(tensor).astype(np.float64).reshape(-1)
+        if np.unique(flat[:_HEAD]).size > _FEW_VALUES:
+            continue
+        values = np.unique(flat)
         if 0 < values.size <= _FEW_VALUES:
-            found.append((float(np.abs(values).max()), name, values))
+            found.append((float(np.nan_to_num(np.abs(values), nan=np.inf).max()), name, values))
     for _, name, values in sorted(found, key=lambda one: -one[0])[:CONSTANTS]:
         yield {"id": names.tensor(name), "values": [number(float(value)) for value in values]}
 
@@ -245,7 +252,7 @@ def _measured(case: Case, names: Names) -> dict[str, Any]:
         found["fusion"] = {
             "fused": number(fusion.fused),
             "unfused": number(fusion.unfused),
-            "passes": fusion.passes[:50],
+            "passes": [name for name in fusion.passes[:50] if _PASS.fullmatch(name)],
         }
     if case.profile:
         top = sorted(case.profile.ops, key=lambda op: -op.time_us)[:8]
