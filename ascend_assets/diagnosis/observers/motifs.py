@@ -16,7 +16,8 @@ class Motif:
     """One formula. `nodes` in the graph's order; `begin` is where it begins, as edits want it named.
 
     `name`: `layer_norm`, `rms_norm`, `l2_norm`, `square_sum`, `variance`, `variance_difference`, `softmax`,
-    `log_sum_exp`, `power`, `scaled_after` or `scaled_around`. `detail`: what distinguishes it, in one word or figure.
+    `log_sum_exp`, `logistic`, `power`, `scaled_after` or `scaled_around`. `detail`: what distinguishes it, in one
+    word or figure.
     """
 
     name: str
@@ -27,7 +28,8 @@ class Motif:
 
 _GUARDS = frozenset({"Add", "Clip", "Max", "Sum", "Where"})
 _ROOTS = frozenset({"Rsqrt", "Sqrt"})
-_PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "ReduceSum", "Sum"})
+PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "ReduceSum", "Sum"})
+"""Operators whose result a factor may be taken before."""
 _HALF = 0.5
 _LEAST_SCALE = 2.0
 """Scaling by less moves no exponent of a binary number."""
@@ -155,9 +157,13 @@ def _difference(reading: Reading, mean_of_squares: Node, base: str) -> tuple[Nod
 
 
 def _exponentials(reading: Reading, node: Node) -> Iterator[Motif]:
-    """Softmax and log-sum-exp that begin with this exponential; `detail` says whether the maximum is taken off."""
+    """Softmax and log-sum-exp that begin with this exponential; `detail` says whether the maximum is taken off.
+
+    So do softplus and the logistic function, log(1 + exp(x)) and 1 / (1 + exp(-x)).
+    """
     if node.op != "Exp" or not node.inputs:
         return
+    yield from _logistic(reading, node)
     minus = reading.before(node.inputs[0])
     peak = reading.before(minus.inputs[1]) if minus is not None and minus.op == "Sub" else None
     shifted = peak is not None and peak.op == "ReduceMax"
@@ -172,6 +178,15 @@ def _exponentials(reading: Reading, node: Node) -> Iterator[Motif]:
                 yield Motif("log_sum_exp", node, _ordered(*ahead, node, total, reader), detail)
             elif reader.op == "Div" and tensor in reader.inputs[1:] and reading.root(reader.inputs[0]) == made:
                 yield Motif("softmax", node, _ordered(*ahead, node, total, reader), detail)
+
+
+def _logistic(reading: Reading, exponential: Node) -> Iterator[Motif]:
+    for tensor, plus in reading.after(exponential):
+        if plus.op != "Add" or not any(reading.scalar(name) == 1 for name in plus.inputs if name != tensor):
+            continue
+        for total, reader in reading.after(plus):
+            if reader.op in {"Log", "Reciprocal"} or (reader.op == "Div" and total in reader.inputs[1:]):
+                yield Motif("logistic", exponential, _ordered(exponential, plus, reader), reader.op)
 
 
 def _powers(reading: Reading, node: Node) -> Iterator[Motif]:
@@ -214,7 +229,7 @@ def factor_of(reading: Reading, node: Node, tensor: str) -> float | None:
 
 
 def _scalings(reading: Reading, node: Node) -> Iterator[Motif]:
-    if node.op in _PRODUCTS:
+    if node.op in PRODUCTS:
         scaled = _scaled_by(reading, node)
         if scaled is not None and abs(scaled[0]) * _LEAST_SCALE <= 1:
             yield Motif("scaled_after", node, _ordered(node, scaled[1]), f"{scaled[0]:.4g}")

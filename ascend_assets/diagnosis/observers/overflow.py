@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ascend_assets.diagnosis.case import Case, Observation, Value
 from ascend_assets.diagnosis.observers import Kind, constants
 from ascend_assets.diagnosis.observers.faults import STATED, Faults
-from ascend_assets.diagnosis.observers.motifs import factor_of
+from ascend_assets.diagnosis.observers.motifs import PRODUCTS, factor_of
 from ascend_assets.diagnosis.observers.reading import Reading, told
 from ascend_assets.diagnosis.offers import offer
 from ascend_assets.remedies.kinds import KeepDtype, Reformulate, Remedy, ScaleWeights
@@ -124,7 +124,7 @@ def _narrow_cube(case: Case) -> int:
 
 def _scaled_first(reading: Reading, node: Node) -> dict[str, Remedy]:
     """The scaling that stands behind a product or sum, applied before: where there is one that makes it smaller."""
-    for tensor, reader in reading.after(node):
+    for tensor, reader in reading.after(node) if node.op in PRODUCTS else ():
         factor = factor_of(reading, reader, tensor)
         if factor is not None and abs(factor) < 1:
             return offer(Reformulate, nodes=[node.name], pattern="scale_first")

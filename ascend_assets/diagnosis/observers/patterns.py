@@ -28,6 +28,7 @@ MAKES = {
     "variance_difference": Kind(_VALUES, _KEEP),
     "softmax": Kind(_VALUES, _REFORMULATE),
     "log_sum_exp": Kind(_VALUES, _REFORMULATE),
+    "logistic": Kind(_VALUES, _REFORMULATE),
     "power": Kind(_VALUES, _KEEP),
     "scaled_after": Kind(_VALUES, _REFORMULATE),
     "scaled_around": Kind(_VALUES, _REFORMULATE),
@@ -86,7 +87,7 @@ def _edits(motif: Motif) -> dict[str, Remedy]:
     if motif.name in _SQUARES:
         begin = next((node for node in motif.nodes if node.op in {"Mul", "Pow"}), motif.begin)
         return offer(Reformulate, nodes=[begin.name], pattern="sum_of_squares")
-    if motif.name in {"softmax", "log_sum_exp"}:
+    if motif.name in {"logistic", "log_sum_exp", "softmax"}:
         return offer(Reformulate, nodes=nodes, pattern="softmax")
     if motif.name in {"scaled_after", "scaled_around"}:
         return offer(Reformulate, nodes=nodes, pattern="scale_first")
