@@ -17,6 +17,7 @@ from resources.onnx_files.edits import EditError
 from resources.onnx_files.edits.clamp_constants import clamp_constants
 from resources.onnx_files.edits.clamp_weights import clamp_weights
 
+LARGEST = {"float16": 65504.0}
 LOWEST = float(np.finfo(np.float32).min)
 ROW = [0.0, LOWEST, 0.0, -np.inf]
 
@@ -71,7 +72,7 @@ def test_every_element_is_within_the_bound_in_its_own_type(kind: str, values: An
     assert (wide[inside] == was[inside]).all()
     assert (np.sign(wide[~inside]) == np.sign(was[~inside])).all()
     # As near to the bound as the type comes.
-    nearest = min(bound, float(ml_dtypes.finfo(given_.dtype).max))
+    nearest = min(bound, LARGEST.get(kind, np.inf))
     assert (np.abs(wide[~inside]) >= nearest * (1 - 2**-7)).all()
 
 
