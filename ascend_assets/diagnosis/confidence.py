@@ -24,8 +24,11 @@ def of_one(rule: Rule, observation: Observation, shown: Shown) -> float:
 
 
 def _speaks_for_itself(rule: Rule, observation: Observation) -> bool:
-    """A fault of the machine needs no verdict: whoever saw it saw the failure."""
-    return rule.concerns == "environment" and observation.from_ in {"environment", "log"}
+    """A fault of the machine, or an error in a log, needs no verdict: whoever saw it saw the failure."""
+    if rule.concerns == "environment":
+        return observation.from_ in {"environment", "log"}
+    is_warning = str(observation.values.get("code", "")).startswith("W")
+    return rule.concerns == "conversion" and observation.from_ == "log" and not is_warning
 
 
 def of_all(rule: Rule, observations: Iterable[Observation], shown: Shown) -> float:

@@ -26,6 +26,7 @@ from ascend_assets.diagnosis.observers import (
     integers,
     layers,
     memory,
+    model_file,
     operators,
     opset,
     options,
@@ -62,6 +63,7 @@ class Observer(Protocol):
 OBSERVERS: tuple[Observer, ...] = (
     environment,
     soc,
+    model_file,
     options,
     inputs,
     domains,

@@ -8,9 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from resources.ascend.cann.compiling import atc_log
-from resources.ascend.cann.compiling.atc_outcome import on_onnx
+from resources.ascend.cann.compiling.atc_log import MAX_MESSAGE
+from resources.ascend.cann.compiling.atc_outcome import UNKNOWN, on_onnx
 from resources.ascend.cann.compiling.codes import fault
+from resources.ascend.cann.compiling.console import MESSAGES
+from resources.ascend.cann.compiling.mentions import mention
 from resources.ascend.cann.compiling.node_names import NodeNames, named
+from resources.ascend.cann.compiling.plog import MAX_ERRORS, error_lines
 from resources.ascend.cann.environment import symptoms
 from resources.ascend.cann.environment.symptoms import Symptom
 from resources.ascend.toolchain import Diagnostic
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 MAX_NODES = 10_000
 """Nodes of one diagnostic."""
 
+_CODES = tuple(zip(MESSAGES, ("EZ3003", "E19010", "E13010", "EZ3002", "E20001", "EZ0501"), strict=True))
+
 
 def read(text: str | bytes, model: "ModelProto | None" = None) -> tuple[tuple[Diagnostic, ...], tuple[str, ...]]:
     """(diagnostics, what is wrong with the environment) of a log of any generation, size and content.
@@ -30,9 +36,20 @@ def read(text: str | bytes, model: "ModelProto | None" = None) -> tuple[tuple[Di
     """
     log = text if isinstance(text, str) else text.decode("utf-8", errors="replace")
     said = atc_log.parse(log)
-    diagnostics = (*said.errors, *said.warnings)
+    diagnostics = (*said.errors, *said.warnings) or _from_plog(log)
     faults = tuple(words(symptom) for symptom in symptoms.explain(log))
     return (diagnostics if model is None else _about(diagnostics, model)), faults
+
+
+def _from_plog(log: str) -> tuple[Diagnostic, ...]:
+    """Errors of CANN's own log files, which name no codes: the code that ATC's console gives to such a message."""
+    found: dict[str, Diagnostic] = {}
+    for line in error_lines(log)[:MAX_ERRORS]:
+        begins = [(line.find(words), code) for words, code in _CODES if words in line]
+        at, code = min(begins, default=(0, UNKNOWN))
+        said = line[at : at + MAX_MESSAGE].partition("[FUNC:")[0]
+        found.setdefault(said, Diagnostic(code=code, message=said, nodes=mention(said).nodes))
+    return tuple(found.values())
 
 
 def words(symptom: Symptom) -> str:

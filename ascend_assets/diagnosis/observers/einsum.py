@@ -37,9 +37,10 @@ def observe(case: Case) -> Iterator[Observation]:
         else:
             says = f"Einsum {values['equation']} has {len(node.inputs)} inputs"
             yield Observation(kind, says, (node.name,), values, remedies)
+    known = {node.name for node in nodes}
     for item in messages:
-        if not item.nodes:
-            about = tuple(node.name for node in nodes)
+        if known.isdisjoint(item.nodes):
+            about = item.nodes or tuple(node.name for node in nodes)
             yield fact("einsum_refused", item, nodes=about, remedies=offer(RewriteEinsum, nodes=about))
 
 

@@ -3,6 +3,7 @@
 Not here: recognising it in a log (`resources/ascend/cann/environment/symptoms.py`), or mending it: no remedy does.
 """
 
+import re
 from collections.abc import Iterator
 
 from ascend_assets.diagnosis.case import Case, Observation
@@ -19,6 +20,17 @@ MAKES = {
     "machine_other": Kind(("what",)),
 }
 
+_SHELL = (
+    (
+        "atc-not-found",
+        re.compile(r"^.{0,200}\batc(?:\.bin)?: (?:command )?not found|\batc: No such file", re.MULTILINE),
+    ),
+    ("killed", re.compile(r"^(?:.{0,200}\s)?Killed\s*$|Out of memory: Killed process", re.MULTILINE)),
+    ("crashed", re.compile(r"Segmentation fault|core dumped|Aborted \(core", re.MULTILINE)),
+)
+"""What a shell or the kernel says of a program: its words, for which CANN has no code."""
+MAX_LOG = 1024 * 1024
+"""Characters of a log, its end, in which a shell's words are looked for."""
 MAX_TEXT = 2000
 """Characters of a message in which a symptom is looked for."""
 
@@ -37,6 +49,9 @@ def observe(case: Case) -> Iterator[Observation]:
         if words(symptom) not in seen:
             seen.add(words(symptom))
             yield Observation("machine", symptom.what, (), _values(symptom), {}, "environment")
+    for kind, sign in _SHELL:
+        if sign.search(case.log[-MAX_LOG:]):
+            yield Observation("machine", kind, (), {"symptom": kind, "what": kind, "remedy": ""}, {}, "environment")
     for what in case.environment:
         if what not in seen:
             yield Observation("machine_other", what, (), {"what": what}, {}, "environment")

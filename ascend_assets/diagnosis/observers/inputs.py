@@ -69,7 +69,11 @@ class _Inputs:
         return {**offer(DropOptions, options=("input_shape",)), **shapes} if drop and shapes else shapes
 
     def _whole(self, sizes: Sizes) -> bool:
-        return set(sizes.shapes) == set(self.names) and all(dim > 0 for dims in sizes.shapes.values() for dim in dims)
+        return (
+            bool(self.names)
+            and set(sizes.shapes) == set(self.names)
+            and all(dim > 0 for dims in sizes.shapes.values() for dim in dims)
+        )
 
     def values(self, sizes: Sizes) -> dict[str, Value]:
         """What texts name: the inputs, an `--input_shape` that fits, and which of it is only usual."""
@@ -77,7 +81,7 @@ class _Inputs:
         return {
             "inputs": ", ".join(map(shown, self.names)) or "?",
             "shape": shape or "<input>:1,3,224,224",
-            "assumed": int(bool(sizes.assumed)),
+            "assumed": int(bool(sizes.assumed) or not self._whole(sizes)),
         }
 
 

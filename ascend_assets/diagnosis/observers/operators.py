@@ -15,7 +15,7 @@ from ascend_assets.diagnosis.observers.said import SAID, errors, fact
 from ascend_assets.diagnosis.observers.shapes_only import from_shapes
 from ascend_assets.diagnosis.observers.unparsed import STANDARD, Unparsed, unparsed
 from ascend_assets.diagnosis.offers import offer
-from ascend_assets.remedies.kinds import ExpandOperators, Simplify
+from ascend_assets.remedies.kinds import ExpandOperators, Remedy, Simplify, SwitchFusionOff
 from resources.ascend.emulator.registration import registered_later, registered_opsets
 from resources.onnx_files.walk import label, scopes, subgraphs
 
@@ -38,6 +38,8 @@ MAKES = {
     "operator_no_ir": Kind(("operator", *SAID)),
     "operator_not_compiled": Kind(("operator", *SAID)),
     "operator_constrained": Kind(("operator", "reason", *SAID)),
+    "operator_attribute": Kind(SAID),
+    "fusion_pass_failed": Kind(("fusion", *SAID), ("switch_fusion_off",)),
 }
 
 CONTROL = frozenset({"If", "Loop", "Scan", "SequenceMap"})
@@ -52,6 +54,9 @@ _ML = ("ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training")
 _NO_KERNEL = re.compile(r"found for \[?(?P<node>.{1,1024}?)\]?, optype:? \[?(?P<op>\w{1,200})")
 _BARE_OP = re.compile(r"[Oo]ptype:? \[?(?P<op>[\w:.]{1,300})")
 _REASON = re.compile(r"Reason: (?P<reason>.{1,2000})", re.DOTALL)
+_PASS = re.compile(r"pass \[?(?P<fusion>[A-Za-z_]\w{0,199})")
+_ATTRIBUTES = ("E19014", "E19025", *(f"EZ{number:04}" for number in range(1, 28)))
+"""Shapes, types and attributes that an operator's own check refuses."""
 
 
 def observe(case: Case) -> Iterator[Observation]:
@@ -105,22 +110,31 @@ def _has_body(op: str, version: int) -> bool:
 
 def _control(case: Case) -> Iterator[Observation]:
     """If, Loop and Scan, by whether the graph itself settles how they run."""
-    if case.model is None:
-        return
-    refused = {item.nodes: item for item in errors(case) if any(op in item.message for op in CONTROL)}
-    named = {node: item for nodes, item in refused.items() for node in nodes}
+    refused = {one.op: one for one in unparsed(case) if one.op in CONTROL}
     settled = from_shapes(case)
-    verdict = next((v for v in case.refused if v.criterion == "model_safety"), None)
-    for name, op, steering in _branches(case.model):
+    looked_into = any(verdict.criterion == "model_safety" for verdict in case.refused)
+    branches = tuple(_branches(case.model)) if case.model is not None else ()
+    for name, op, steering in branches:
         constant = int(bool(steering) and all(tensor in settled for tensor in steering))
-        values: dict[str, Value] = {"operator": op, "constant": constant}
-        remedies = {**offer(ExpandOperators, operators=(f"{STANDARD}::{op}",)), **offer(Simplify)}
-        if name in named:
-            yield fact("operator_control", named[name], nodes=(name,), values=values, remedies=remedies)
+        message = refused[op].message if op in refused and name in refused[op].nodes else None
+        if message is not None:
+            yield fact("operator_control", message, nodes=(name,), values=_run(op, constant), remedies=_decided(op))
         else:
-            says = f"{op} chooses at run time what is computed" if not constant else f"{op} is steered by constants"
-            from_ = "verdicts" if verdict else "graph"
-            yield Observation("operator_control", says, (name,), values, remedies, from_)
+            says = f"{op} is steered by constants" if constant else f"{op} chooses at run time what is computed"
+            from_ = "verdicts" if looked_into else "graph"
+            yield Observation("operator_control", says, (name,), _run(op, constant), _decided(op), from_)
+    for op, one in refused.items():
+        if one.message is not None and all(op != found for _, found, _ in branches):
+            yield fact("operator_control", one.message, values=_run(op, 0), remedies=_decided(op))
+
+
+def _run(op: str, constant: int) -> dict[str, Value]:
+    return {"operator": op, "constant": constant}
+
+
+def _decided(op: str) -> dict[str, Remedy]:
+    """What writes out control flow that constants decide."""
+    return {**offer(ExpandOperators, operators=(f"{STANDARD}::{op}",)), **offer(Simplify)}
 
 
 def _branches(model: "ModelProto") -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -143,6 +157,12 @@ def _kernels(case: Case) -> Iterator[Observation]:
         yield fact("operator_no_ir", item, values={"operator": _operator(item.message)})
     for item in errors(case, "E20001", "E40021"):
         yield fact("operator_not_compiled", item, values={"operator": _operator(item.message)})
+    for item in errors(case, *_ATTRIBUTES):
+        yield fact("operator_attribute", item)
+    for item in errors(case, "E20007"):
+        found = _PASS.search(item.message)
+        off = offer(SwitchFusionOff, passes=(found["fusion"],)) if found else {}
+        yield fact("fusion_pass_failed", item, values={"fusion": found["fusion"] if found else "?"}, remedies=off)
     for item in errors(case, "EX0004"):
         operator = _operator(item.message)
         if operator.rpartition("::")[2] not in {"Einsum", "Resize", "Upsample"}:

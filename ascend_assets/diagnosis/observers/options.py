@@ -31,6 +31,7 @@ MAKES = {
     "option_value": Kind(("option", "value", *SAID)),
     "option_required": Kind(("option", *SAID)),
     "option_exclusive": Kind(("option", *SAID)),
+    "option_image": Kind(SAID),
     "gears_without_axis": Kind(("option", *SAID), ("drop_options",)),
     "gears_one": Kind(("option", *SAID), ("drop_options", "set_input_shapes")),
     "gears_wrong": Kind(("option", *SAID)),
@@ -67,6 +68,8 @@ def observe(case: Case) -> Iterator[Observation]:
         yield fact("option_required", item, values={"option": asked["option"] if asked else _option(item)})
     for item in errors(case, "E10009", "E10034", "E10047", "E10056"):
         yield fact("option_exclusive", item, values={"option": ", ".join(_OPTION.findall(item.message)[:5]) or "?"})
+    for item in errors(case, "E70014"):
+        yield fact("option_image", item)
     yield from _gears(case)
     yield from _without_cube(case)
 

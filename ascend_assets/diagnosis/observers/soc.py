@@ -12,7 +12,7 @@ from ascend_assets.diagnosis.observers import Kind
 from ascend_assets.diagnosis.observers.said import errors, fact, warnings
 from ascend_assets.diagnosis.offers import offer
 from ascend_assets.diagnosis.telling import plain
-from ascend_assets.remedies.kinds import ChooseSoc
+from ascend_assets.remedies.kinds import ChooseSoc, Remedy
 from resources.ascend.emulator.registration import canonical_soc, socs
 from resources.ascend.options import FIRST_GENERATION
 
@@ -21,29 +21,40 @@ MAKES = {
     "soc_first_generation": Kind(("asked",)),
 }
 
+_ABOUT = re.compile(r"\[?(?:--)?soc_version\]?|SetRTSocVersion|rtSetSocVersion|Soc[ _]?Version", re.IGNORECASE)
+_VALUE = re.compile(r"Value \[?(?P<value>[^\]\s]{0,200})\]? for parameter \[?(?:--)?soc_version")
+_MISSING = ("E10004", "E10007", "E10054")
+"""A parameter that was not given at all, of which `options.py` speaks."""
 _NOISE = re.compile(r"[\s_\-]+")
 
 
 def observe(case: Case) -> Iterator[Observation]:
-    """What is asked for, held against the names that CANN knows."""
+    """What is asked for, held against the names that CANN knows; a message's own value before the options'."""
+    said = False
+    for item in errors(case):
+        if item.code == "EX0001" or (item.code not in _MISSING and _ABOUT.search(item.message)):
+            said = True
+            found = _VALUE.search(item.message)
+            values, remedies = _named(found["value"] if found else case.options.soc_version)
+            yield fact("soc_unknown", item, values=values, remedies=remedies)
     asked = case.options.soc_version
-    known = canonical_soc(asked) in socs()
-    refused = [item for item in errors(case, "EX0001", "E10001", "E20101") if "soc_version" in item.message]
-    near = () if known else meant(asked)
+    if not said and canonical_soc(asked) not in socs():
+        values, remedies = _named(asked)
+        yield Observation("soc_unknown", f"CANN knows no SoC {plain(asked)}", (), values, remedies, "options")
+    if asked == FIRST_GENERATION and not case.options.first_generation:
+        warning = next(warnings(case, "WX0001"), None)
+        says = warning.message if warning else f"{asked} is a 30-core part of the first generation"
+        yield Observation("soc_first_generation", says, (), {"asked": asked}, {}, "options")
+
+
+def _named(asked: str) -> tuple[dict[str, Value], dict[str, Remedy]]:
+    near = () if canonical_soc(asked) in socs() else meant(asked)
     values: dict[str, Value] = {
-        "asked": plain(asked) or "nothing",
+        "asked": plain(asked) or "(nothing)",
         "near": ", ".join(near) or "none",
         "certain": int(len(near) == 1),
     }
-    remedies = offer(ChooseSoc, soc_version=near[0]) if len(near) == 1 else {}
-    for item in refused:
-        yield fact("soc_unknown", item, values=values, remedies=remedies)
-    if not known and not refused:
-        yield Observation("soc_unknown", f"CANN knows no SoC {plain(asked)}", (), values, remedies, "options")
-    if asked == FIRST_GENERATION and not case.options.first_generation:
-        said = next(warnings(case, "WX0001"), None)
-        says = said.message if said else f"{asked} is a 30-core part of the first generation"
-        yield Observation("soc_first_generation", says, (), {"asked": asked}, {}, "options")
+    return values, offer(ChooseSoc, soc_version=near[0]) if len(near) == 1 else {}
 
 
 def meant(asked: str) -> tuple[str, ...]:
