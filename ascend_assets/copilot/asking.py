@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from resources.copilot.client import Copilot
 
 
-def about(copilot: "Copilot", case: Case, causes: Sequence[Cause]) -> reading.Kept:
-    """Causes that a language model proposes. Raises a `CopilotError`, `OSError`."""
+def about(copilot: "Copilot", case: Case, causes: Sequence[Cause], first: int = 1) -> reading.Kept:
+    """Causes that a language model proposes, numbered from `first` on. Raises a `CopilotError`, `OSError`."""
     found, names = facts.of(case, causes, Redactor())
     text = json.dumps(found, ensure_ascii=False, allow_nan=False)
     question = Question("causes", prompts.causes(), text, prompts.causes_schema())
-    return reading.read(copilot.ask(question).content, case, names, copilot.settings.model)
+    return reading.read(copilot.ask(question).content, case, names, copilot.settings.model, first)

@@ -28,7 +28,7 @@ from ascend_assets.remedies.kinds import (
 )
 from resources.ascend.options import CompileOptions
 
-RULE = "copilot"
+FAMILY = "copilot"
 MAX_CAUSES, MAX_REMEDIES, MAX_NAMES = 5, 6, 500
 MOST_CONFIDENT = 0.5
 """A language model's own confidence is no calibrated probability."""
@@ -64,8 +64,8 @@ class Kept:
     dropped: Mapping[str, int]
 
 
-def read(content: Mapping[str, Any], case: Case, names: Names, model: str) -> Kept:
-    """Causes with remedies that can be tried. `model`: whose words they are."""
+def read(content: Mapping[str, Any], case: Case, names: Names, model: str, first: int = 1) -> Kept:
+    """Causes with remedies that can be tried, `copilot.<number>` from `first` on. `model`: whose words they are."""
     dropped: Counter[str] = Counter()
     proposed = content.get("causes")
     if not isinstance(proposed, list) or set(content) != {"causes"}:
@@ -73,7 +73,8 @@ def read(content: Mapping[str, Any], case: Case, names: Names, model: str) -> Ke
     dropped["more causes than are read"] += max(0, len(proposed) - MAX_CAUSES)
     causes = [_cause(one, case, names, model, dropped) for one in proposed[:MAX_CAUSES]]
     kept = sorted((cause for cause in causes if cause is not None), key=lambda cause: -cause.confidence)
-    return Kept(tuple(kept), {why: count for why, count in dropped.items() if count})
+    numbered = (cause.model_copy(update={"rule": f"{FAMILY}.{number}"}) for number, cause in enumerate(kept, first))
+    return Kept(tuple(numbered), {why: count for why, count in dropped.items() if count})
 
 
 def _cause(raw: object, case: Case, names: Names, model: str, dropped: Counter[str]) -> Cause | None:
@@ -88,8 +89,8 @@ def _cause(raw: object, case: Case, names: Names, model: str, dropped: Counter[s
         dropped["a cause without a usable word or remedy"] += 1
         return None
     return Cause(
-        rule=RULE,
-        family=RULE,
+        rule=FAMILY,
+        family=FAMILY,
         confidence=min(proposed.confidence, MOST_CONFIDENT),
         nodes=_about(remedies),
         evidence=(),

@@ -277,5 +277,5 @@ def _tried(causes: Sequence[Cause]) -> list[dict[str, Any]]:
     return [
         {"rule": cause.rule, "remedies": [remedy.kind for remedy in cause.remedies]}
         for cause in causes[:MESSAGES]
-        if cause.rule != "copilot"
+        if cause.family != "copilot"
     ]

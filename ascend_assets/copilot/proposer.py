@@ -4,7 +4,9 @@ Here belongs when it is asked and how its failures are told. Not here: what it i
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ascend_assets.copilot import asking
@@ -20,6 +22,8 @@ Proposer = Callable[[Case, tuple[Cause, ...]], tuple[Cause, ...]]
 Say = Callable[[str], None]
 MAX_QUESTIONS = 3
 """Questions of one repair."""
+MAX_SECONDS = 180.0
+"""Seconds that all questions of one repair may take, whatever the settings allow for each."""
 
 
 def proposer(say: Say | None = None, environ: Mapping[str, str] | None = None) -> Proposer | None:
@@ -38,22 +42,29 @@ def proposer(say: Say | None = None, environ: Mapping[str, str] | None = None) -
 
 
 class _Proposing:
-    """Counts its questions, so that a loop cannot ask without end."""
+    """Counts its questions and their time, so that a loop cannot ask without end."""
 
     def __init__(self, copilot: "Copilot", say: Say) -> None:
         self._copilot = copilot
         self._say = say
         self._asked = 0
+        self._proposed = 0
+        self._seconds = MAX_SECONDS
 
     def __call__(self, case: Case, causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
-        if self._asked >= MAX_QUESTIONS:
+        if self._asked >= MAX_QUESTIONS or self._seconds <= 0:
             return ()
         self._asked += 1
+        begin = time.monotonic()
+        settings = replace(self._copilot.settings, seconds=min(self._copilot.settings.seconds, self._seconds))
         try:
-            kept = asking.about(self._copilot, case, causes)
+            kept = asking.about(replace(self._copilot, settings=settings), case, causes, self._proposed + 1)
         except (CopilotError, OSError) as error:
             self._say(f"the copilot proposes nothing: {error}")
             return ()
+        finally:
+            self._seconds -= time.monotonic() - begin
+        self._proposed += len(kept.causes)
         for why, count in kept.dropped.items():
             self._say(f"the copilot's answer: {count} dropped: {why}")
         return kept.causes

@@ -102,7 +102,7 @@ def test_an_answer_that_obeys_changes_nothing(
     assert len(kept.causes) <= causes.MAX_CAUSES
     for cause in kept.causes:
         assert cause.confidence <= causes.MOST_CONFIDENT
-        assert cause.rule == "copilot"
+        assert cause.rule.startswith("copilot.")
         assert len(cause.remedies) <= causes.MAX_REMEDIES
         for remedy in cause.remedies:
             assert remedy.kind != "choose_soc"
