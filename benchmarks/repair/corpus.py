@@ -199,7 +199,7 @@ _HELD_OUT = _cases(
     speech large_layer_norm_900
     t5 large_rms_norm_1500
     pointnet large_l2_pow
-    crnn written_softmax_12
+    crnn written_softmax_22
     retina log_sum_exp
     generator moments_200
     deeplab power_mean_4
@@ -218,7 +218,7 @@ _HELD_OUT = _cases(
     t5 spare_custom large_rms_norm_1500
     speech bilinear_einsum dead_layer_norm_1e8
     retina byte_image clipped_exponent
-    crnn function_tanh written_softmax_12
+    crnn function_tanh written_softmax_22
     pointnet wrong_rank squared_distances
     din mask_1e10_where dead_l2_1e8_clip
     deeplab data_resize_held_out

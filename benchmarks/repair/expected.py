@@ -44,7 +44,7 @@ FAULTS: dict[str, str] = {
     ),
     **dict.fromkeys(("large_rms_norm", "large_rms_norm_1500"), r"fp16_patterns\.rms_norm"),
     **dict.fromkeys(("large_l2", "large_sum_square", "large_l2_pow"), r"fp16_patterns\.(l2_norm|square_sum)"),
-    **dict.fromkeys(("written_softmax", "written_softmax_12"), r"fp16_patterns\.softmax"),
+    **dict.fromkeys(("written_softmax", "written_softmax_22"), r"fp16_patterns\.softmax"),
     "log_sum_exp": r"fp16_patterns\.log_sum_exp",
     **dict.fromkeys(("moments", "moments_200"), r"fp16_patterns\.variance"),
     **dict.fromkeys(("power_mean", "power_mean_4", "cubic_gelu", "cubic_gelu_70"), r"fp16_patterns\.power"),

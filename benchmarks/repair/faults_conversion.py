@@ -116,7 +116,9 @@ def open_sizes(axes: Sequence[int] = (0,)) -> Graft:
         # Inner shapes would contradict; an exporter that leaves sizes open states none.
         del model.graph.value_info[:]
         for value in model.graph.output:
-            value.type.tensor_type.ClearField("shape")
+            for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+                dim.ClearField("dim_value")
+                dim.dim_param = f"{value.name}_{axis}"
         return sample.edited(model)
 
     return graft

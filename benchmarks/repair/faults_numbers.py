@@ -138,10 +138,10 @@ def cosine_guard(epsilon: float) -> Block:
 
 
 def written_softmax(gain: float) -> Block:
-    """A softmax written out without taking the largest value off, of logits whose exponentials pass 65504."""
+    """A softmax written out without taking the largest value off, of capped logits whose exponentials pass 65504."""
 
     def inner(net: Net, x: str) -> str:
-        powers = net.op("Exp", scaled(net, x, gain))
+        powers = net.op("Exp", scaled(net, net.op("Tanh", x), gain))
         weights = net.op("Div", powers, net.reduce("ReduceSum", powers, -1))
         return net.op("Add", x, weights)
 

@@ -7,10 +7,16 @@ import random
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
+from ascend_assets import evaluation
+
 from benchmarks.repair.catalogue import FAULTS
+from benchmarks.repair.checking import run
 from benchmarks.repair.corpus import NETWORKS, Case, build
 from benchmarks.repair.faults import Sample
 from benchmarks.repair.style import Style
+from resources import onnx_files
 
 _TWO = 0.3
 """Share of the cases that get a second fault."""
@@ -48,11 +54,24 @@ def _case(drawn: random.Random) -> Case:
 def _fails(case: Case) -> bool:
     """Whether every fault of it could be planted, and each of them alone breaks it."""
     try:
+        if not finite(build(case)):
+            return False
         return all(
             refused(build(Case(case.half, case.network, (name,), style=case.style))) for name in case.faults
         ) and (len(case.faults) == 1 or refused(build(case)))
     except Exception:  # noqa: BLE001 - a fault that this network has no place for, in whatever words onnx says so
         return False
+
+
+def finite(sample: Sample) -> bool:
+    """Whether the model is sound in FP32: no output is infinite or NaN. Open sizes are taken for granted."""
+    model = sample.truth or sample.model
+    declared = onnx_files.signature(model).inputs
+    shapes = {tensor.name: tensor.shape or () for tensor in declared}
+    if any(dim < 1 for shape in shapes.values() for dim in shape):
+        return True
+    drawn = evaluation.samples_for_comparison(None, declared, shapes, seed=0)
+    return all(bool(np.isfinite(output).all()) for output in run(model, drawn))
 
 
 def refused(sample: Sample) -> bool:

@@ -41,6 +41,11 @@ def test_a_planted_fault_breaks_the_model(name: str, tmp_path: Path) -> None:
     assert not preflight.run(written(case_named(name), tmp_path), SOC)
 
 
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_model_is_sound_in_fp32(name: str) -> None:
+    assert random_faults.finite(build(case_named(name)))
+
+
 @pytest.mark.parametrize("name", SOUND)
 def test_what_only_looks_like_a_fault_breaks_nothing(name: str, tmp_path: Path) -> None:
     assert preflight.run(written(case_named(name), tmp_path), SOC)
