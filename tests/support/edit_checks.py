@@ -16,9 +16,13 @@ Arrays = Mapping[str, NDArray[Any]]
 Edit = Callable[[onnx.ModelProto], onnx.ModelProto]
 
 
-def parse(graph: str, weights: Arrays | None = None, *, opset: int = 17, imports: str = "", ir: int = 10) -> Any:
+def parse(
+    graph: str, weights: Arrays | None = None, *, opset: int = 17, imports: str = "", ir: int = 10
+) -> onnx.ModelProto:
     """A model in onnx's text form, with weights by name; `imports` adds domains."""
-    model = onnx.parser.parse_model(f'<ir_version: {ir}, opset_import: ["" : {opset}{imports}]> {graph}')
+    model: onnx.ModelProto = onnx.parser.parse_model(
+        f'<ir_version: {ir}, opset_import: ["" : {opset}{imports}]> {graph}'
+    )
     model.graph.initializer.extend(numpy_helper.from_array(a, name) for name, a in (weights or {}).items())
     return model
 

@@ -32,7 +32,18 @@ def fix_shapes(model: "ModelProto", shapes: Mapping[str, Sequence[int]]) -> "Mod
     except ShapeError as error:
         raise EditError(str(error)) from error
     write_names(fixed)
+    _open_outputs(fixed, model)
     return checked(fixed, model)
+
+
+def _open_outputs(fixed: "ModelProto", model: "ModelProto") -> None:
+    """Outputs whose shape nothing could infer keep their number of dimensions, each of them open."""
+    for value, before in zip(fixed.graph.output, model.graph.output, strict=True):
+        dims = declared(before)
+        if declared(value) is None and dims is not None:
+            for _ in dims:
+                value.type.tensor_type.shape.dim.add()
+            value.type.tensor_type.shape.SetInParent()
 
 
 def declared_rank(model: "ModelProto", name: str) -> bool:

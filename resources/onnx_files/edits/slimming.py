@@ -12,6 +12,10 @@ _SKIPPED = ["weight_tying"]
 """Equal weights stay apart: a repair may clamp or scale one of them."""
 
 
+_LARGEST = 16 * 2**20
+"""Bytes of one constant that is folded; what is larger is made when the model runs, as the file has it."""
+
+
 def _fusions() -> list[str]:
     """Onnxslim's patterns that write trained weights or operators anew, by name."""
     from onnxslim.core.pattern.registry import DEFAULT_FUSION_PATTERNS  # type: ignore[import-untyped]
@@ -31,7 +35,11 @@ def main(before: str, after: str) -> None:
     model = onnx.load(before, load_external_data=False)
     with contextlib.redirect_stdout(sys.stderr):
         slim = onnxslim.slim(
-            model, no_shape_infer=True, skip_fusion_patterns=_fusions(), skip_optimizations=_SKIPPED, verbose=False
+            model,
+            no_shape_infer=True,
+            skip_fusion_patterns=_fusions(),
+            skip_optimizations=_SKIPPED,
+            size_threshold=_LARGEST,
         )
     Path(after).write_bytes(slim.SerializeToString())
 

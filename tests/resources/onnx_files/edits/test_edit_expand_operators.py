@@ -88,7 +88,7 @@ def test_group_normalisation_scales_groups_and_later_channels(opset: int) -> Non
 
 def test_layers_that_were_skipped_and_normalised() -> None:
     text = "g (float[2,3,4] x, float[2,3,4] z) => (float[2,3,4] y) { [op] y = com.microsoft.SkipLayerNormalization"
-    weights = {"s": f32(4), "b": f32(4, seed=1), "c": f32(4, seed=2)}
+    weights: dict[str, Any] = {"s": f32(4), "b": f32(4, seed=1), "c": f32(4, seed=2)}
     one(f"{text}<epsilon = 1e-5>(x, z, s, b, c) }}", "com.microsoft::SkipLayerNormalization", **weights)
     simple = text.replace("Skip", "SkipSimplified")
     one(f"{simple}<epsilon = 1e-5>(x, z, s, c) }}", "com.microsoft::SkipSimplifiedLayerNormalization", **weights)
@@ -121,7 +121,7 @@ def test_attention_with_heads_folded_and_a_mask(mask: str) -> None:
         [op] y = Attention<q_num_heads = 2, kv_num_heads = 2>(q, k, v, m) }}"""
     rng = np.random.default_rng(0)
     given = rng.integers(0, 2, (5, 6)).astype(bool) | np.eye(5, 6, dtype=bool)
-    feeds = {"q": f32(2, 5, 8), "k": f32(2, 6, 8, seed=1), "v": f32(2, 6, 8, seed=2)}
+    feeds: dict[str, Any] = {"q": f32(2, 5, 8), "k": f32(2, 6, 8, seed=1), "v": f32(2, 6, 8, seed=2)}
     feeds["m"] = given if mask == "bool" else f32(5, 6, seed=3)
     edited(expand("ai.onnx::Attention"), parse(text, opset=23), feeds)
 
@@ -205,7 +205,11 @@ def test_weights_stored_in_eight_bits_become_floats(scale: list[float]) -> None:
     rng = np.random.default_rng(0)
     scales = np.asarray(scale, np.float32) if len(scale) > 1 else np.float32(scale[0])
     zero = rng.integers(-3, 3, np.shape(scales)).astype(np.int8)
-    weights = {"q": rng.integers(-99, 99, (3, 4)).astype(np.int8), "s": np.asarray(scales), "z": np.asarray(zero)}
+    weights: dict[str, Any] = {
+        "q": rng.integers(-99, 99, (3, 4)).astype(np.int8),
+        "s": np.asarray(scales),
+        "z": np.asarray(zero),
+    }
     before = parse(text, weights)
     after = expand("ai.onnx::DequantizeLinear")(before)
     assert ops(after) == ["MatMul"]
