@@ -61,8 +61,8 @@ def _refused(item: "Diagnostic", found: re.Match[str]) -> Observation:
     values: dict[str, Value] = {
         "dtype": dtype,
         "input": plain(found["input"]),
-        "operator": operator["op"] if operator else "?",
-        "legal": ", ".join(sorted({part.strip() for part in legal["legal"].split(",")})) if legal else "?",
+        "operator": operator["op"] if operator else "-",
+        "legal": ", ".join(sorted({part.strip() for part in legal["legal"].split(",")})) if legal else "-",
     }
     return fact("type_refused", item, values=values, remedies=_remedies(dtype, item.nodes))
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from ascend_assets.diagnosis.case import Case, Observation, Value
 from ascend_assets.diagnosis.observers import Kind
 from ascend_assets.diagnosis.observers.said import errors, fact
-from ascend_assets.diagnosis.observers.shapes_only import fixed_inputs, from_shapes
+from ascend_assets.diagnosis.observers.shapes_only import from_shapes, to_fix
 from ascend_assets.diagnosis.offers import offer
-from ascend_assets.remedies.kinds import FixShapes, Remedy, Simplify
+from ascend_assets.remedies.kinds import Simplify
 from resources.ascend.families import family
 
 MAKES = {
@@ -35,7 +35,7 @@ def observe(case: Case) -> Iterator[Observation]:
         "foldable": int(foldable),
         "open": int(_is_open(case)),
     }
-    remedies = _remedies(case)
+    remedies = {**to_fix(case), **offer(Simplify)}
     named = tuple(node.name for node in makers)
     messages = [item for item in errors(case) if _REFUSED in item.message]
     for item in messages:
@@ -44,11 +44,6 @@ def observe(case: Case) -> Iterator[Observation]:
     if makers and not messages and family(case.options.soc_version) in _NO_DYNAMIC:
         says = f"{values['makers']} makes shapes out of data, which {case.options.soc_version} does not take"
         yield Observation("shape_from_data", says, named, values, remedies)
-
-
-def _remedies(case: Case) -> dict[str, Remedy]:
-    shapes = fixed_inputs(case)
-    return {**(offer(FixShapes, shapes=shapes) if shapes else {}), **offer(Simplify)}
 
 
 def _is_open(case: Case) -> bool:

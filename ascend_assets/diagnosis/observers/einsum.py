@@ -46,4 +46,4 @@ def observe(case: Case) -> Iterator[Observation]:
 
 def _equation(node: Node) -> str:
     text = node.attributes.get("equation", b"")
-    return plain(text.decode("utf-8", errors="replace")) if isinstance(text, bytes) else "?"
+    return plain(text.decode("utf-8", errors="replace")) if isinstance(text, bytes) else "-"

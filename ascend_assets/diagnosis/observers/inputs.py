@@ -79,7 +79,7 @@ class _Inputs:
         """What texts name: the inputs, an `--input_shape` that fits, and which of it is only usual."""
         shape = ";".join(f"{shown(name)}:{','.join(map(str, dims))}" for name, dims in sizes.shapes.items())
         return {
-            "inputs": ", ".join(map(shown, self.names)) or "?",
+            "inputs": ", ".join(map(shown, self.names)) or "-",
             "shape": shape or "<input>:1,3,224,224",
             "assumed": int(bool(sizes.assumed) or not self._whole(sizes)),
         }
@@ -130,7 +130,7 @@ def _named(fed: _Inputs, item: "Diagnostic") -> Observation:
     left = [name for name in fed.names if name not in given]
     meant = {name: given[wrong_name] for wrong_name in wrong if (name := _meant(wrong_name, left))}
     sizes = fed.settled({**{name: given[name] for name in fed.names if name in given}, **meant})
-    values = {"wrong": ", ".join(map(shown, wrong)) or "?", **fed.values(sizes)}
+    values = {"wrong": ", ".join(map(shown, wrong)) or "-", **fed.values(sizes)}
     return fact("input_name", item, values=values, remedies=fed.offered(sizes, drop=True))
 
 

@@ -29,7 +29,7 @@ def observe(case: Case) -> Iterator[Observation]:
     """Files that cannot be read, graphs that lack a part, and what the emulator alone cannot do."""
     for item in errors(case, *_UNREADABLE):
         found = _FILE.search(item.message)
-        values = {"file": plain(found["file"]) if found else "?", "reason": plain(item.cause) or "ATC does not say why"}
+        values = {"file": plain(found["file"]) if found else "-", "reason": plain(item.cause) or "ATC does not say why"}
         yield fact("file_not_loaded", item, nodes=(), values=values)
     for item in errors(case, "E16001", "E16004"):
         missing = _MISSING.search(item.message)
@@ -37,4 +37,4 @@ def observe(case: Case) -> Iterator[Observation]:
     for item in errors(case, "EX0005"):
         reason = _REASON.search(item.message)
         if not any(words in item.message for words in _OF_INPUTS):
-            yield fact("file_beyond_emulator", item, values={"reason": plain(reason["reason"]) if reason else "?"})
+            yield fact("file_beyond_emulator", item, values={"reason": plain(reason["reason"]) if reason else "-"})

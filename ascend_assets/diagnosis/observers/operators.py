@@ -162,7 +162,7 @@ def _kernels(case: Case) -> Iterator[Observation]:
     for item in errors(case, "E20007"):
         found = _PASS.search(item.message)
         off = offer(SwitchFusionOff, passes=(found["fusion"],)) if found else {}
-        yield fact("fusion_pass_failed", item, values={"fusion": found["fusion"] if found else "?"}, remedies=off)
+        yield fact("fusion_pass_failed", item, values={"fusion": found["fusion"] if found else "-"}, remedies=off)
     for item in errors(case, "EX0004"):
         operator = _operator(item.message)
         if operator.rpartition("::")[2] not in {"Einsum", "Resize", "Upsample"}:
@@ -178,4 +178,4 @@ def _explained(reason: str) -> bool:
 
 def _operator(message: str) -> str:
     found = _NO_KERNEL.search(message) or _BARE_OP.search(message)
-    return found["op"].rstrip(".:") if found else "?"
+    return found["op"].rstrip(".:") if found else "-"

@@ -61,13 +61,13 @@ def observe(case: Case) -> Iterator[Observation]:
             yield _kept(case, item)
     for item in errors(case, "E10005", "E10006", "E10010", "E10014", "E10015"):
         found = _VALUE.search(item.message)
-        values: dict[str, Value] = {"option": _option(item), "value": plain(found["value"]) if found else "?"}
+        values: dict[str, Value] = {"option": _option(item), "value": plain(found["value"]) if found else "-"}
         yield fact("option_value", item, values=values)
     for item in errors(case, "E10004", "E10007", "E10054"):
         asked = _ASKED.search(item.message)
         yield fact("option_required", item, values={"option": asked["option"] if asked else _option(item)})
     for item in errors(case, "E10009", "E10034", "E10047", "E10056"):
-        yield fact("option_exclusive", item, values={"option": ", ".join(_OPTION.findall(item.message)[:5]) or "?"})
+        yield fact("option_exclusive", item, values={"option": ", ".join(_OPTION.findall(item.message)[:5]) or "-"})
     for item in errors(case, "E70014"):
         yield fact("option_image", item)
     yield from _gears(case)
@@ -76,7 +76,7 @@ def observe(case: Case) -> Iterator[Observation]:
 
 def _option(item: "Diagnostic") -> str:
     found = _OPTION.search(item.message)
-    return found["option"] if found else "?"
+    return found["option"] if found else "-"
 
 
 def _droppable(case: Case) -> frozenset[str]:
@@ -123,23 +123,27 @@ def _kept(case: Case, item: "Diagnostic") -> Observation:
     good = tuple(name for name in case.options.keep_dtype if name not in wrong)
     remedies = {**offer(DropOptions, options=("keep_dtype",)), **offer(KeepDtype, nodes=(*good, *near.values()))}
     values: dict[str, Value] = {
-        "wrong": ", ".join(map(plain, wrong[:5])) or "?",
-        "near": ", ".join(map(plain, near.values())) or "?",
+        "wrong": ", ".join(map(plain, wrong[:5])) or "-",
+        "near": ", ".join(map(plain, near.values())) or "-",
     }
     return fact("option_kept_name", item, nodes=tuple(near.values()), values=values, remedies=remedies if wrong else {})
 
 
 def _gears(case: Case) -> Iterator[Observation]:
     given = [name for name in _GEARS if getattr(case.options, name)]
-    values: dict[str, Value] = {"option": given[0] if given else "?"}
     drop = offer(DropOptions, options=(given[0],)) if given else {}
     for item in errors(case, "E10031", "E10040"):
         fixed = all(dim > 0 for dims in case.options.input_shape.values() for dim in dims)
-        yield fact("gears_without_axis", item, values=values, remedies=drop if fixed else {})
+        yield fact("gears_without_axis", item, values=_geared(item, given), remedies=drop if fixed else {})
     for item in errors(case, "E10035"):
-        yield fact("gears_one", item, values=values, remedies={**drop, **_at_gear(case)})
+        yield fact("gears_one", item, values=_geared(item, given), remedies={**drop, **_at_gear(case)})
     for item in errors(case, "E10018", "E10019", "E10036", "E10037", "E10039"):
-        yield fact("gears_wrong", item, values=values)
+        yield fact("gears_wrong", item, values=_geared(item, given))
+
+
+def _geared(item: "Diagnostic", given: list[str]) -> dict[str, Value]:
+    """The option that lists gears: what was given, else all that the message speaks of."""
+    return {"option": ", ".join(given or dict.fromkeys(_OPTION.findall(item.message))) or "-"}
 
 
 def _at_gear(case: Case) -> dict[str, Remedy]:

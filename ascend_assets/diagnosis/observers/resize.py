@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from ascend_assets.diagnosis.case import Case, Observation, Value
 from ascend_assets.diagnosis.observers import Kind
 from ascend_assets.diagnosis.observers.said import errors, fact, warnings
-from ascend_assets.diagnosis.observers.shapes_only import fixed_inputs, from_shapes, literal
+from ascend_assets.diagnosis.observers.shapes_only import from_shapes, literal, to_fix
 from ascend_assets.diagnosis.observers.unparsed import CODES
 from ascend_assets.diagnosis.offers import offer
-from ascend_assets.remedies.kinds import FixShapes, Remedy, RewriteResize, Simplify
+from ascend_assets.remedies.kinds import Remedy, RewriteResize, Simplify
 from resources.onnx_files.graph import Node
 
 if TYPE_CHECKING:
@@ -128,7 +128,4 @@ def _all(case: Case, nodes: tuple[str, ...], *, fill: bool = True) -> dict[str, 
     found = offer(RewriteResize, as_="constant_targets", nodes=nodes, how="constant_targets")
     if fill:
         found |= offer(RewriteResize, as_="fill_inputs", nodes=nodes, how="fill_inputs")
-    shapes = fixed_inputs(case)
-    if shapes:
-        found |= offer(FixShapes, shapes=shapes)
-    return {**found, **offer(Simplify)}
+    return {**found, **to_fix(case), **offer(Simplify)}

@@ -5,6 +5,9 @@ folding (`resources/onnx_files`).
 """
 
 from ascend_assets.diagnosis.case import Case
+from ascend_assets.diagnosis.offers import offer
+from ascend_assets.remedies.kinds import FixShapes, Remedy
+from resources.onnx_files.shapes import declared, inputs
 
 _OF_SHAPE = frozenset({"Shape", "Size"})
 _RANDOM = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial"})
@@ -36,3 +39,12 @@ def fixed_inputs(case: Case) -> dict[str, tuple[int, ...]] | None:
     shapes = {name: case.graph.tensors[name].shape for name in case.graph.inputs}
     fixed = {name: shape for name, shape in shapes.items() if shape is not None and min(shape, default=1) > 0}
     return fixed if len(fixed) == len(shapes) else None
+
+
+def to_fix(case: Case) -> dict[str, Remedy]:
+    """The remedy that writes the inputs' shapes into the file, where they are known and the file leaves one open."""
+    shapes = fixed_inputs(case)
+    if not shapes or case.model is None:
+        return {}
+    stated = (declared(value) for value in inputs(case.model))
+    return offer(FixShapes, shapes=shapes) if any(dims is None or None in dims for dims in stated) else {}
