@@ -122,6 +122,11 @@ def _positions(top: int) -> Made:
     return _tried(given, {"ids": np.arange(top - 8, top)})
 
 
+def _logarithm(shift: float) -> Made:
+    nodes = [step("Add", "x c", "a"), step("Log", "a", "l"), step("Mul", "l k", "y")]
+    return _tried(model(nodes, {"x": ROWS}, {"c": shift, "k": 2.0}), rows(1))
+
+
 def _slow(profiled: Profile) -> tuple[Made, Made]:
     """Slow with this profile; and the same where nobody asks for speed."""
     quick = image_net(8)
@@ -176,6 +181,7 @@ CASES: dict[str, tuple[Made, Made]] = {
         _tried(variance_difference(), rows(1, mean=60)),
         _tried(variance_difference(), rows(3)),
     ),
+    "fp16_accumulation.reference": (_logarithm(0.0), _logarithm(10.0)),
     "resize_rounding.nearest": (_spoiled_resize(_resized(8, 4)), _spoiled_resize(_resized(4, 8))),
     "resize_rounding.risk": (_resized(8, 4), _resized(4, 8)),
     "integers.beyond_int32": (_whole(2**40), _whole(2**20)),

@@ -5,6 +5,7 @@ A constant that is only compared is harmless and not told of; so is infinity, wh
 that are computed (`overflow.py`), or constants that are too small (`epsilon.py`).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from ascend_assets.diagnosis.observers.faults import STATED, Faults
 from ascend_assets.diagnosis.observers.reading import MOVERS, OVERFLOWS, Reading, told
 from ascend_assets.diagnosis.offers import offer
 from ascend_assets.diagnosis.telling import plain
-from ascend_assets.remedies.kinds import ClampConstants, ClampWeights, KeepDtype, Remedy
+from ascend_assets.remedies.kinds import ClampConstants, ClampWeights, KeepDtype, Remedy, ScaleWeights
 from resources.onnx_files.graph import Node
 
 _VALUES = (*STATED, "value", "tensor", "op", "role")
@@ -25,7 +26,7 @@ MAKES = {
     "large_factor": Kind((*_VALUES, "masks"), ("clamp_constants", "keep_dtype")),
     "large_bound": _CONSTANT,
     "large_operand": _CONSTANT,
-    "large_weight": Kind(_VALUES, ("clamp_weights", "keep_dtype")),
+    "large_weight": Kind(_VALUES, ("scale_weights", "clamp_weights", "keep_dtype")),
 }
 
 MASKED = 1e4
@@ -33,6 +34,7 @@ MASKED = 1e4
 FILLED = 6e4
 """A fill's magnitude: beyond what a layer in FP16 gives, with room for a small addend."""
 _LARGEST = 65504.0
+_MOST_POWER = 32
 
 _BOUNDS = {
     "mask": (MASKED, FILLED),
@@ -87,7 +89,7 @@ def found(reading: Reading) -> Iterator[Large]:
         if not reading.narrow(node) or node.op in _COMPARED:
             continue
         for _, name in reading.read_on_device(node):
-            if reading.is_float(name) and reading.array(name) is not None:
+            if reading.is_float(name) and reading.is_constant(name):
                 users.setdefault(reading.root(name), {})[node.index] = node
     for tensor, found in users.items():
         least = min(OVERFLOWS[reading.kind(node)] for node in found.values())
@@ -167,7 +169,10 @@ def _fact(faults: Faults, large: Large, role: str, masks: int) -> Observation:
 
 def _clamps(large: Large, role: str) -> dict[str, Remedy]:
     if role == "weight":
-        return offer(ClampWeights, tensors=[large.tensor], bound=_LARGEST)
+        # The smallest power of two that brings the weight into FP16's range.
+        power = min(_MOST_POWER, max(1, math.ceil(math.log2(abs(large.value) / _LARGEST))))
+        scaled = offer(ScaleWeights, nodes=[node.name for node in large.users], power=power)
+        return scaled | offer(ClampWeights, tensors=[large.tensor], bound=_LARGEST)
     clamps: dict[str, Remedy] = {}
     for bound in _BOUNDS[role]:
         clamps |= offer(ClampConstants, as_=f"{bound:.0f}", tensors=[large.tensor], bound=bound)

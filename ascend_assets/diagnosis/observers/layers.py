@@ -12,9 +12,10 @@ from ascend_assets.diagnosis.observers import Kind
 from ascend_assets.diagnosis.observers.faults import STATED, Faults
 from ascend_assets.diagnosis.observers.reading import Reading, told
 from ascend_assets.diagnosis.offers import offer
+from ascend_assets.diagnosis.telling import plain
 from ascend_assets.remedies.kinds import KeepDtype, MixPrecision, Remedy, SetPrecisionMode
 from resources.ascend.emulator.op_names import CUBE, ge_types
-from resources.ascend.toolchain import LayerComparison
+from resources.ascend.toolchain import Comparison, LayerComparison
 from resources.onnx_files.graph import Node
 
 _MODES = ("mix_precision", "set_precision_mode")
@@ -22,6 +23,7 @@ MAKES = {
     "first_bad_layer": Kind((*STATED, "node", "op", "why"), ("keep_dtype",)),
     "own_errors": Kind((*STATED, "layers", "op"), ("keep_dtype", *_MODES)),
     "rounded_inputs": Kind((*STATED, "layers", "op"), ("keep_dtype",)),
+    "reference_not_finite": Kind(("output", "node", "op")),
     "accumulated_error": Kind((*STATED, "layers", "share", "op"), ("keep_dtype", *_MODES)),
 }
 
@@ -39,6 +41,10 @@ def observe(case: Case) -> Iterator[Observation]:
     faults = Faults(reading)
     if not faults.imprecise or case.comparison is None:
         return
+    lost = _without_reference(case.comparison)
+    if lost:
+        yield _not_finite(faults, lost)
+        return
     own = tuple(faults.nodes(faults.own))
     if own:
         yield from _first(faults, case)
@@ -46,6 +52,24 @@ def observe(case: Case) -> Iterator[Observation]:
         yield _rounded(faults, own)
     else:
         yield from _accumulated(faults)
+
+
+def _without_reference(comparison: Comparison) -> str:
+    """An output that is not finite in FP32, so that nothing can be said of the device; empty for none."""
+    names = [o.name for o in comparison.outputs if math.isnan(o.relative_euclidean_distance) and not o.non_finite]
+    return names[0] if names and not any(layer.overflow for layer in comparison.layers) else ""
+
+
+def _not_finite(faults: Faults, output: str) -> Observation:
+    lost = [layer for layer in faults.layers.values() if math.isnan(layer.relative_euclidean_distance)]
+    node, op = (lost[0].node, lost[0].op) if lost else ("-", "-")
+    return Observation(
+        kind="reference_not_finite",
+        says=f"output {plain(output)} is not finite in FP32 either, from {plain(node)} ({plain(op)}) on",
+        nodes=(node,) if lost else (),
+        values={"output": output, "node": node, "op": op},
+        from_="layers",
+    )
 
 
 def _first(faults: Faults, case: Case) -> Iterator[Observation]:
@@ -92,7 +116,9 @@ def _accumulated(faults: Faults) -> Iterator[Observation]:
         return
     values: dict[str, Value] = {"layers": len(nodes), "share": seen / total, "op": _ops(nodes)}
     says = f"no layer fails by itself; {len(nodes)} of {len(ranked)} make {seen / total:.0%} of the rounding errors"
-    remedies = {**_kept(nodes, nodes), **_mixed(nodes), **_whole()}
+    # Early errors may grow on their way, so that a search has to be able to go beyond the largest.
+    everything = tuple(faults.nodes(ranked))
+    remedies = {**_kept(everything, everything), **_mixed(nodes), **_whole()}
     yield Observation(
         kind="accumulated_error",
         says=f"{says}: {told(nodes)}",

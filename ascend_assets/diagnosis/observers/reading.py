@@ -111,15 +111,25 @@ class Reading:
     def _arrays(self) -> "dict[str, NDArray[Any] | None]":
         return {}
 
+    def is_constant(self, tensor: str) -> bool:
+        """Whether a tensor has values before anything runs, as far as its maker says."""
+        root = self.root(tensor)
+        made = self.maker.get(root)
+        return root in self._constants or (made is not None and made.op in {"Constant", "ConstantOfShape"})
+
     def array(self, tensor: str) -> "NDArray[Any] | None":
         """The values of a constant, also behind operators that only move them; None for what is computed.
 
         None as well for constants whose data is not at hand: a case may hold a model without its weights.
         """
         root = self.root(tensor)
-        if root not in self._arrays:
-            self._arrays[root] = self._value(root)
-        return self._arrays[root]
+        if root in self._arrays:
+            return self._arrays[root]
+        array = self._value(root)
+        if array is None or array.size <= SMALL:
+            # All weights at once would take the model's memory again.
+            self._arrays[root] = array
+        return array
 
     def _value(self, root: str) -> "NDArray[Any] | None":
         proto = self._constants.get(root)

@@ -77,6 +77,8 @@ def test_what_was_trained_is_clamped_by_a_person_alone() -> None:
     (fact,) = list(constants.observe(unseen(model([step("MatMul", "x w", "y")], {"x": (4, 16)}, {"w": weight}))))
     assert fact.kind == "large_weight"
     assert fact.remedies["clamp_weights"].needs_person
+    assert fact.remedies["scale_weights"].needs_person
+    assert fact.remedies["scale_weights"].model_dump()["power"] == 1
     assert not any(key.startswith("clamp_constants") for key in fact.remedies)
 
 
