@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ascend_assets.cli.bounds import bounded
 from ascend_assets.cli.console import Unusable, print_json, progress, say
 
 if TYPE_CHECKING:
@@ -38,8 +39,16 @@ def state(*, trying: bool, as_json: bool) -> None:
 @click.argument("model", metavar="MODEL.onnx", type=click.Path(path_type=Path))
 @click.option("--soc", metavar="SOC", default="Ascend310P3", show_default=True, help="SoC version.")
 @click.option("--input-shape", default="", metavar='"x:1,3,224,224"', help="Shapes of dynamic inputs.")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(1, 86400),
+    default=900,
+    show_default=True,
+    help="Give up after so long.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def options(*, model: Path, soc: str, input_shape: str, as_json: bool) -> None:
+def options(*, model: Path, soc: str, input_shape: str, timeout: float, as_json: bool) -> None:
     """Ask for ATC's options for MODEL.onnx, and judge the file with ATC's defaults and with them, emulated.
 
     The options are a proposal: nothing is written.
@@ -56,7 +65,9 @@ def options(*, model: Path, soc: str, input_shape: str, as_json: bool) -> None:
         base = CompileOptions(soc_version=soc, input_shape=parse_input_shape(input_shape) if input_shape else {})
     except (UnknownSocError, ValueError) as error:
         raise click.UsageError(str(error)) from error
-    found = judged.options(_needed(client.opened()), model, base, progress)
+    asked = _needed(client.opened())
+    with bounded(timeout, "give a smaller --input-shape"):
+        found = judged.options(asked, model, base, progress)
     if as_json:
         print_json(found.as_json())
         return

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ascend_assets.copilot.names import Names
 from ascend_assets.diagnosis.case import Case
 from ascend_assets.diagnosis.cause import Cause
+from ascend_assets.diagnosis.diagnose import observed
 from resources.copilot.redaction import Redactor
 from resources.onnx_files.graph import view
 
@@ -42,11 +43,11 @@ _TELLING = ("ERROR", "error", "fail", "E1", "E4", "E8", "EZ", "not support", "WA
 def of(case: Case, causes: Sequence[Cause], redactor: Redactor) -> tuple[dict[str, Any], Names]:
     """The facts, and the names that stand in them."""
     graph = case.graph or (view(case.model) if case.model is not None else None)
-    names = Names(_every(graph))
+    names, seen = Names(_every(graph)), observed(case)[:MESSAGES]
     found: dict[str, Any] = {"soc_version": case.options.soc_version}
     if graph is not None:
         # Before any text: names are found in texts only once they are given.
-        found["nodes"] = _nodes(case, graph, names)
+        found["nodes"] = _nodes(case, graph, names, [node for fact in seen for node in fact.nodes])
         found |= _graph(case, graph, names)
     if case.model is not None:
         found["constants"] = list(_constants(case.model, graph, names))
@@ -61,6 +62,10 @@ def of(case: Case, causes: Sequence[Cause], redactor: Redactor) -> tuple[dict[st
         for d in case.diagnostics[:MESSAGES]
     ]
     found |= _measured(case, names)
+    found["observed"] = [
+        {"kind": fact.kind, "says": _line(fact.says, names, redactor), "nodes": _ids(fact.nodes, names)}
+        for fact in seen
+    ]
     found["log"] = [_line(line, names, redactor) for line in _log(case.log)]
     found["environment"] = [_line(text, names, redactor) for text in case.environment[:MESSAGES]]
     found["tried"] = _tried(causes)
@@ -87,14 +92,14 @@ def _ids(nodes: Iterable[str], names: Names) -> list[str]:
     return [names.node(node) for node in list(nodes)[:LAYERS]]
 
 
-def _nodes(case: Case, graph: "Graph", names: Names) -> list[dict[str, Any]]:
-    """The nodes that the evidence is about with what feeds them; the whole graph where it is small."""
+def _nodes(case: Case, graph: "Graph", names: Names, seen: Sequence[str]) -> list[dict[str, Any]]:
+    """The nodes that the evidence and what was `seen` are about, with their neighbours; a small graph as a whole."""
     makers = {output: node for node in graph.nodes for output in node.outputs if output}
     users: dict[str, str] = {}
     for node in graph.nodes:
         users.update((name, node.name) for name in node.inputs if name in makers)
     by_name = {node.name: node for node in graph.nodes}
-    chosen = dict.fromkeys(name for name in _about(case) if name in by_name)
+    chosen = dict.fromkeys(name for name in (*_about(case), *seen) if name in by_name)
     for name in tuple(chosen)[:NODES]:
         node = by_name[name]
         near = [makers[one].name for one in node.inputs if one in makers]

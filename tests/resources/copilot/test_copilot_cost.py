@@ -1,12 +1,17 @@
 """The tokens of a day, shared by processes that may be killed."""
 
 import multiprocessing
+import time
 from pathlib import Path
 
 import pytest
+from copilot_server import deaf
 
 from resources.copilot import cost
+from resources.copilot import settings as settings_module
+from resources.copilot.client import Copilot
 from resources.copilot.errors import CostBound
+from resources.copilot.messages import Question
 
 NOON = 1_800_000_000.0
 URL = "https://models.example/v1"
@@ -59,6 +64,29 @@ def _spend(folder: Path, done: "multiprocessing.Queue[int]") -> None:
             taken += 10
     except CostBound:
         done.put(taken)
+
+
+def _hang(folder: Path, url: str, begun: "multiprocessing.Queue[int]") -> None:
+    found = settings_module.Settings(url, "a-model", max_tokens=100, seconds=600)
+    begun.put(0)
+    Copilot(found, folder).ask(Question("a", "b", "c", {}))
+
+
+def test_who_is_killed_while_asking_has_spent_what_he_reserved(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    begun: multiprocessing.Queue[int] = context.Queue()
+    with deaf() as url:
+        asking = context.Process(target=_hang, args=(tmp_path, url, begun))
+        asking.start()
+        begun.get(timeout=60)
+        end = time.monotonic() + 60
+        while not (tmp_path / "spent.json").exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        asking.kill()
+        asking.join(60)
+    tokens = cost.spent(tmp_path, time.time()).tokens
+    assert tokens >= 100
+    cost.reserve(tmp_path, 10, daily=tokens + 10, url=url, now=time.time())
 
 
 def test_several_processes_together_keep_the_bound(tmp_path: Path) -> None:
