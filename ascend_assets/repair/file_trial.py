@@ -19,7 +19,9 @@ from ascend_assets.gates.verdict import Verdict
 from ascend_assets.lint import onnx_rules
 from ascend_assets.preflight_inputs import NotUsable, Unsettled
 from ascend_assets.repair.bench import Outcome
+from ascend_assets.repair.figures import NARROW
 from resources import onnx_files
+from resources.ascend import gears
 from resources.ascend.emulator import compile as compiler
 from resources.ascend.emulator import messages, refusals
 from resources.ascend.options import CompileOptions
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _CANNOT = (ValueError, ArithmeticError, LookupError, RuntimeError, TypeError)
 """What a graph that holds together can still make of whoever runs it."""
 
+_OPEN = -1
 _OF_OUTPUTS = frozenset({*OUTPUT_METRICS, "non_finite_outputs"})
 _LONGEST = 500
 
@@ -82,7 +85,8 @@ class Fixed:
 
         same = self._outputs and all(self._given.get(name) is array for name, array in inputs.items())
         if not same:
-            self._outputs, self._given = reference(self.model).run(inputs), inputs
+            wide = {name: a.astype("float32") if a.dtype.name in NARROW else a for name, a in inputs.items()}
+            self._outputs, self._given = reference(self.model).run(wide), inputs
         return self._outputs
 
     def outputs_alone(self, options: CompileOptions, inputs: "Tensors") -> Comparison:
@@ -98,7 +102,10 @@ class Fixed:
 
 def unsettled(graph: Prepared, options: CompileOptions, error: NotUsable, begin: float) -> Outcome:
     """The outcome for inputs whose shapes are not known, or are wrong: what ATC says to them, in its own words."""
-    diagnostics = refusals.judge(graph.model, options)
+    # A size of -1 without gears is one that nobody stated, which is how ATC writes it.
+    shapes = {name: dims for name, dims in options.input_shape.items() if _OPEN not in dims}
+    stated = options if gears.values(options) else options.model_copy(update={"input_shape": shapes})
+    diagnostics = refusals.judge(graph.model, stated)
     if not refusals.refused(diagnostics):
         diagnostics = (*diagnostics, _cannot(error))
     about = Compilation(graph.sha256, options, "random")
@@ -164,13 +171,21 @@ def _compiled(trial: _Compiled, draw: "Callable[[], Tensors]", *, hurried: bool)
     if hurried and not (all(fast) and all(trial.graph.lint)):
         return trial.outcome(fast, profile=timed)
     inputs = draw()
-    if hurried:
-        outputs = trial.fixed.outputs_alone(options, inputs)
+    outputs = _outputs_alone(trial, inputs) if hurried else None
+    if outputs is not None:
         judged = [verdict for verdict in trial.about.precise(outputs) if verdict.criterion in _OF_OUTPUTS]
         if not all(judged):
             return trial.outcome((*judged, *fast), comparison=outputs, profile=timed)
     comparison = compare(trial.fixed.model, options, inputs)
     return trial.outcome((*trial.about.precise(comparison), *fast), comparison=comparison, profile=timed)
+
+
+def _outputs_alone(trial: _Compiled, inputs: "Tensors") -> Comparison | None:
+    """The outputs; None for a graph that only a comparison of all layers can run, in its own types."""
+    try:
+        return trial.fixed.outputs_alone(trial.about.options, inputs)
+    except ValueError:
+        return None
 
 
 def _refused(
