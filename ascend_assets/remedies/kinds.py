@@ -239,8 +239,8 @@ class Reformulate(Remedy):
     """The same mathematics in an order that does not leave FP16's range. `nodes`: where each pattern begins.
 
     `softmax`: exponentials after the largest value is taken off, or the one operator. `sum_of_squares`: variances,
-    norms and mean squares of values that are divided by a power of two before and multiplied after. `scale_first`: a
-    product or a sum whose scaling factor is applied before instead of after.
+    norms and mean squares of values that are brought near one before and multiplied after. `scale_first`: a product or
+    a sum whose scaling factor is applied before instead of after.
     """
 
     touches = "graph"
