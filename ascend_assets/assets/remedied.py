@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ascend_assets import evaluation, images
+from ascend_assets.remedies.apply import apply_graph
 from ascend_assets.remedies.kinds import AnyRemedy
 from ascend_assets.spec import ModelSpec
 from resources import onnx_files
@@ -33,7 +34,6 @@ def apply(spec: ModelSpec, exported: Path, remedies: Sequence[AnyRemedy], data: 
     """
     import onnx
 
-    from ascend_assets.remedies.apply import apply_graph
     from resources.onnx_files import equivalence
 
     model = onnx_files.load(exported)

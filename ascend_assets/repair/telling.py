@@ -15,6 +15,7 @@ from ascend_assets.dossier.quantities import milliseconds, number, share
 from ascend_assets.dossier.summary import escaped
 from ascend_assets.dossier.text import clean
 from ascend_assets.remedies.kinds import AnyRemedy
+from ascend_assets.remedies.wording import said
 from ascend_assets.repair.candidate_records import RepairRecord, TargetRepair
 from ascend_assets.repair.records import Figures
 
@@ -109,8 +110,6 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def _remedies(remedies: Iterable[AnyRemedy], language: Language, target: str) -> list[str]:
-    from ascend_assets.remedies.wording import said
-
     about = f"**{escaped(target)}** " if target else ""
     return [f"- {about}{escaped(clean(said(remedy, language), _LINE))}" for remedy in remedies]
 

@@ -12,6 +12,7 @@ from ascend_assets.dossier import text
 from ascend_assets.dossier.content import Content
 from ascend_assets.dossier.quantities import NOTHING, milliseconds, number, share
 from ascend_assets.remedies.kinds import AnyRemedy
+from ascend_assets.remedies.wording import said
 from ascend_assets.repair.candidate_records import RepairRecord, TargetRepair
 from ascend_assets.repair.records import Attempt, Figures
 
@@ -128,8 +129,6 @@ def _remedies(record: RepairRecord) -> tuple[Said, ...]:
 
 
 def _said(where: str, remedy: AnyRemedy) -> Said:
-    from ascend_assets.remedies.wording import said
-
     return Said(where, said(remedy, "en"), said(remedy, "zh"))
 
 
