@@ -31,7 +31,9 @@ class Links:
         self.weights = frozenset(weights)
         self.facts = facts
         self.outputs = frozenset(value.name for value in graph.output)
-        self._place = {node.name: index for index, node in enumerate(self.nodes)}
+        # Nothing in ONNX keeps two nodes from having one name.
+        self._place = {id(node): index for index, node in enumerate(self.nodes)}
+        self._named = {node.name: node for node in reversed(self.nodes)}
         self._maker = {name: node for node in self.nodes for name in node.output if name}
         self._readers: dict[str, list[NodeProto]] = {}
         for node in self.nodes:
@@ -39,14 +41,14 @@ class Links:
                 self._readers.setdefault(name, []).append(node)
 
     def node(self, name: str) -> "NodeProto":
-        """The node of that name. Raises `EditError`."""
-        if name not in self._place:
+        """The first node of that name. Raises `EditError`."""
+        if name not in self._named:
             raise EditError(f"the main graph has no node {shown(name)}")
-        return self.nodes[self._place[name]]
+        return self._named[name]
 
     def place(self, node: "NodeProto") -> int:
-        """Where a node stands in the graph."""
-        return self._place[node.name]
+        """Where a node of this graph stands in it."""
+        return self._place[id(node)]
 
     def maker(self, tensor: str) -> "NodeProto | None":
         """The node that makes a tensor, seen through what hands it on; None for inputs and weights."""
@@ -140,15 +142,15 @@ class Links:
 
     def near(self, node: "NodeProto", operators: Sequence[str], steps: int) -> "Iterator[NodeProto]":
         """`node` and those around it that are one of `operators`, the nearest first; behind it before ahead of it."""
-        edge, seen = [node], {node.name}
+        edge, seen = [node], {id(node)}
         for _ in range(steps + 1):
             yield from edge
             after = [reader for each in edge for made in each.output for reader, _ in self.readers(made)]
             before = [maker for each in edge for name in each.input if (maker := self.maker(name)) is not None]
             edge = []
             for each in (*after, *before):
-                if each.name not in seen and each.op_type in operators:
-                    seen.add(each.name)
+                if id(each) not in seen and each.op_type in operators:
+                    seen.add(id(each))
                     edge.append(each)
 
     def _hands_on(self, node: "NodeProto") -> bool:

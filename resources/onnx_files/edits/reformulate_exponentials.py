@@ -102,35 +102,37 @@ def _total(links: Links, exponential: "NodeProto") -> "NodeProto":
 
 def _divisions(links: Links, exponential: "NodeProto", total: "NodeProto") -> "list[NodeProto]":
     """The divisions by the sum. Raises `EditError` where the exponentials or the sum are used in any other way."""
-    summed, divisions = links.root(total.input[0]), dict[str, "NodeProto"]()
-    numerators, allowed = {exponential.output[0], summed}, {total.name}
+    summed, divisions = links.root(total.input[0]), dict[int, "NodeProto"]()
+    numerators, allowed = {exponential.output[0], summed}, [total]
     if summed != exponential.output[0]:
-        masked = links.maker(summed)
-        allowed.add(masked.name if masked is not None else "")
+        allowed += [masked] if (masked := links.maker(summed)) is not None else []
     lower = _lower(links, total)
     for made in (*numerators, *lower):
         if links.leaves(made):
             raise _none(exponential, f"{shown(made)} is an output of the model")
         for node, name in links.readers(made):
-            quotient = (
-                is_op(node, "Div") and links.root(node.input[1]) in lower and links.root(node.input[0]) in numerators
-            )
-            product = is_op(node, "Mul") and {links.root(part) for part in node.input} <= {*numerators, *lower}
-            if quotient or (product and made in _inverses(links, lower)):
-                divisions[node.name] = node
-            elif not (node.name in allowed or product or _inner(links, node, name, lower)):
+            if _divides(links, node, numerators, lower):
+                divisions[id(node)] = node
+            elif node not in allowed and not _inner(links, node, name, lower):
                 raise _none(exponential, f"{shown(made)} is read by {shown(node.op_type)} {shown(node.name)} too")
     return list(divisions.values())
+
+
+def _divides(links: Links, node: "NodeProto", numerators: set[str], lower: "dict[str, bool]") -> bool:
+    """Whether a node divides the exponentials by the sum, or multiplies them with its reciprocal."""
+    if len(node.input) != 2:  # noqa: PLR2004 - two operands
+        return False
+    first, second = (links.root(name) for name in node.input)
+    if is_op(node, "Div"):
+        return first in numerators and second in lower
+    inverses = {name for name in lower if is_op(links.maker(name), "Reciprocal")}
+    return is_op(node, "Mul") and any(a in numerators and b in inverses for a, b in ((first, second), (second, first)))
 
 
 def _inner(links: Links, node: "NodeProto", name: str, lower: "dict[str, bool]") -> bool:
     """Whether a node is on the way from the sum to the division, or is the logarithm of the bare sum."""
     made = node.output[0]
     return made in lower or (is_op(node, "Log") and lower.get(links.root(name)) is True)
-
-
-def _inverses(links: Links, lower: "dict[str, bool]") -> set[str]:
-    return {name for name in lower if is_op(links.maker(name), "Reciprocal")}
 
 
 def _lower(links: Links, total: "NodeProto") -> "dict[str, bool]":

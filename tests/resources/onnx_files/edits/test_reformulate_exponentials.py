@@ -160,6 +160,14 @@ REFUSED: dict[str, tuple[list[onnx.NodeProto], str]] = {
         [*Exp, total(), node("Div", "e s", "q", "q"), node("Relu", "s", "r"), node("Add", "q r", "y")],
         "is read by Relu",
     ),
+    "squared": (
+        [*Exp, total(), node("Div", "e s", "q", "q"), node("Mul", "e e", "r", "square"), node("Add", "q r", "y")],
+        "is read by Mul square",
+    ),
+    "the sum squared": (
+        [*Exp, total(), node("Div", "e s", "q", "q"), node("Mul", "s s", "r", "square"), node("Add", "q r", "y")],
+        "is read by Mul square",
+    ),
     "something else divided": ([*Exp, total(), node("Div", "x s", "y", "q")], "is read by Div"),
     "no exponential": ([node("Relu", "x", "y", "exp")], "there is no Exp near it"),
 }
@@ -175,3 +183,13 @@ def test_what_is_no_such_formula_is_left_alone(name: str) -> None:
 def test_an_unknown_pattern_is_refused() -> None:
     with pytest.raises(EditError, match="no pattern 'sinus'"):
         reformulate(softmax(), ["exp"], "sinus")
+
+
+def test_nodes_of_one_name_are_told_apart() -> None:
+    nodes = [*Exp, total(), node("Div", "e s", "q", "quotient"), node("Relu", "q", "r"), node("Neg", "r", "y")]
+    before = made(nodes)
+    for each in before.graph.node[1:]:
+        each.name = "twin"
+    after = reformulate(before, ["exp"], "softmax")
+    assert [each.op_type for each in after.graph.node] == ["Softmax", "Relu", "Neg"]
+    assert same(before, after, x=LARGE)
