@@ -147,7 +147,7 @@ _DEVELOPMENT = _cases(
     gat einsum_three mask_9e15
     unet byte_image long_sum
     tcn function_relu dead_l2_1e12
-    lstm wrong_name written_softmax
+    tcn wrong_name written_softmax
     bert mask_1e9 dead_layer_norm_1e12
     lstm loop
     unet unpooled

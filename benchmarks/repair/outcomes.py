@@ -41,8 +41,9 @@ class Check:
 class Outcome:
     """One case. `families`: of the planted faults, empty for a healthy model. `changed`: whether anything was changed.
 
-    `seconds`: of the whole command, with the start of its process where it had one of its own. `kept_share` and
-    `latency`: after the repair, and the latency's ratio to before; None where it did not come so far.
+    `seconds`: of the whole command, with the start of its process where it had one of its own; `cpu`: processor
+    seconds, which other work on the machine sways less. `kept_share`: after the repair; `latency_before` and
+    `latency_after`: milliseconds. None where it did not come so far.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Outcome:
     remedies: tuple[str, ...]
     attempts: int
     seconds: float
+    cpu: float = 0.0
     kept_share: float | None = None
     latency_before: float | None = None
     latency_after: float | None = None

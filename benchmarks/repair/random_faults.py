@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from ascend_assets import evaluation
-
 from benchmarks.repair.catalogue import FAULTS
 from benchmarks.repair.checking import run
 from benchmarks.repair.corpus import NETWORKS, Case, build

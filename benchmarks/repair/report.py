@@ -34,6 +34,8 @@ class Figures:
     seconds_median: float
     seconds_p90: float
     seconds_max: float
+    cpu_median: float
+    cpu_p90: float
     attempts_median: float
     kept_share_median: float
     kept_share_p90: float
@@ -78,6 +80,8 @@ def figures(outcomes: Iterable[Outcome]) -> Figures:
         seconds_median=_median(seconds),
         seconds_p90=_p90(seconds),
         seconds_max=max(seconds, default=math.nan),
+        cpu_median=_median([one.cpu for one in broken]),
+        cpu_p90=_p90([one.cpu for one in broken]),
         attempts_median=_median([one.attempts for one in broken]),
         kept_share_median=_median(kept),
         kept_share_p90=_p90(kept),
@@ -121,6 +125,7 @@ _COLUMNS = (
     "others",
     "s median",
     "s p90",
+    "cpu s",
     "FP32",
     "latency",
 )
@@ -145,6 +150,7 @@ def _row(name: str, group: Figures) -> tuple[str, ...]:
         _percent(group.holds_on_others),
         _number(group.seconds_median, "{:.1f}"),
         _number(group.seconds_p90, "{:.1f}"),
+        _number(group.cpu_median, "{:.1f}"),
         _number(group.kept_share_median, "{:.1%}"),
         _number(group.latency_cost_median, "x{:.2f}"),
     )

@@ -7,6 +7,7 @@ says. Not here: whether that holds (`checking.py`), or adding up (`report.py`).
 import contextlib
 import io
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -40,6 +41,7 @@ class Ran:
     stdout: str
     stderr: str
     seconds: float
+    cpu: float
 
     @property
     def answer(self) -> dict[str, Any]:
@@ -53,20 +55,26 @@ class Ran:
 
 def command(argv: list[str], *, process: bool) -> Ran:
     """Run `ascend ARGV`."""
-    begin = time.perf_counter()
+    begin, spent = time.perf_counter(), _cpu()
     if process:
         line = [sys.executable, "-m", "ascend_assets.cli", *argv]
         try:
             done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=_HANG)
         except subprocess.TimeoutExpired:
-            return Ran(-1, "", f"hung for {_HANG} s", time.perf_counter() - begin)
-        return Ran(done.returncode, done.stdout, done.stderr, time.perf_counter() - begin)
+            return Ran(-1, "", f"hung for {_HANG} s", time.perf_counter() - begin, _cpu() - spent)
+        return Ran(done.returncode, done.stdout, done.stderr, time.perf_counter() - begin, _cpu() - spent)
     from ascend_assets.cli import commands
 
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = commands.run(argv)
-    return Ran(code, out.getvalue(), err.getvalue(), time.perf_counter() - begin)
+    return Ran(code, out.getvalue(), err.getvalue(), time.perf_counter() - begin, _cpu() - spent)
+
+
+def _cpu() -> float:
+    """Processor seconds of this process and of its children that have ended."""
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def outcome(case: Case, *, process: bool) -> Outcome:
@@ -109,6 +117,7 @@ def _read(case: Case, sample: Sample, ran: Ran, fixed: Path, feeds: Path | None,
         remedies=tuple(str(remedy.get("kind")) for remedy in answer.get("remedies", ())),
         attempts=len(answer.get("attempts", ())),
         seconds=ran.seconds,
+        cpu=ran.cpu,
         kept_share=after.get("kept_share"),
         latency_before=before.get("latency_ms"),
         latency_after=after.get("latency_ms"),
