@@ -67,6 +67,8 @@ class Words(Frozen):
     def _same(self) -> Self:
         if set(placeholders(self.en)) != set(placeholders(self.zh)):
             raise ValueError("en and zh do not name the same values")
+        if not (self.en + self.zh).isprintable():
+            raise ValueError("a text holds a line break or another character that cannot be printed")
         if not any("\u4e00" <= character <= "\u9fff" for character in self.zh):
             raise ValueError("zh holds no Chinese")
         return self
