@@ -274,7 +274,7 @@ def _measured(case: Case, names: Names) -> dict[str, Any]:
 
 def _log(log: str) -> list[str]:
     lines = [line for line in log[-200_000:].splitlines() if any(mark in line for mark in _TELLING)]
-    return lines[:LOG_LINES]
+    return list(dict.fromkeys(lines))[:LOG_LINES]
 
 
 def _tried(causes: Sequence[Cause]) -> list[dict[str, Any]]:

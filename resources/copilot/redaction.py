@@ -40,14 +40,16 @@ _PATH = re.compile(
 
 
 class Redactor:
-    """Redacts one text after the other, with the same placeholder for the same thing throughout a question."""
+    """Redacts one text after the other, with the same placeholder for the same thing throughout a question.
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+    `machine`: the names of this machine and its user are private as well.
+    """
+
+    def __init__(self, environ: Mapping[str, str] | None = None, *, machine: bool = True) -> None:
         self._environ = dict(os.environ if environ is None else environ)
-        users = tuple(filter(None, (self._environ.get("USER"), self._environ.get("LOGNAME"), Path.home().name)))
-        # The values of variables are looked for as secrets alone: others may be words that an error is about.
-        self._scrubber = Scrubber(Private(hosts=(socket.gethostname(),), users=users, folders=(str(Path.home()),)))
         self._given: dict[tuple[str, str], str] = {}
+        # The values of variables are looked for as secrets alone: others may be words that an error is about.
+        self._scrubber = Scrubber(_machine(self._environ) if machine else Private())
 
     def line(self, text: str, limit: int) -> str:
         """One line of at most `limit` characters without what is private, and without invisible characters."""
@@ -72,6 +74,16 @@ class Redactor:
     def _place(self, kind: str, found: str) -> str:
         number = 1 + sum(1 for one, _ in self._given if one == kind)
         return self._given.setdefault((kind, found), f"<{kind}-{number}>")
+
+
+def _machine(environ: Mapping[str, str]) -> Private:
+    users = (environ.get("USER", ""), environ.get("LOGNAME", ""), Path.home().name)
+    return Private(hosts=(socket.gethostname(),), users=tuple(filter(None, users)), folders=(str(Path.home()),))
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text holds no address, path or key. Names of this machine count for nothing: they may be words."""
+    return Redactor({}, machine=False).text(text) == text
 
 
 def visible(text: str, *, plain: bool = True) -> str:

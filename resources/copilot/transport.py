@@ -39,6 +39,8 @@ class Sockets:
         if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             return
         made = info["return_value"].get_extra_info("socket")
+        if made is None:  # TLS inside of TLS, whose outer socket is known
+            return
         with self._lock:
             self._open.append(made)
             over = self._over
