@@ -1,6 +1,7 @@
 """`ascend diagnose`: why does a model, a compilation or a candidate fail?"""
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from ascend_assets.cli import file_options
 from ascend_assets.cli.bounds import bounded
 from ascend_assets.cli.console import Refused, print_json, progress
 from ascend_assets.cli.files import read_whole
-from ascend_assets.cli.languages import LANGUAGES, preferred
+from ascend_assets.cli.languages import LANGUAGES, Language, preferred
 
 if TYPE_CHECKING:
     from ascend_assets.repair.reporting import Answer
@@ -49,7 +50,7 @@ def diagnose(  # noqa: PLR0913 - one parameter per option
     batch: int | None,
     inputs: Path | None,
     model: str,
-    lang: str | None,
+    lang: Language | None,
     timeout: float,
     as_json: bool,
 ) -> None:
@@ -63,7 +64,7 @@ def diagnose(  # noqa: PLR0913 - one parameter per option
 
     Exit code 0: healthy. 1: there are causes. 2: not usable.
     """  # noqa: D301 - the backspace tells click to keep the lines
-    language = lang or preferred()
+    language: Language = lang or preferred()
     if subject is None and log is None:
         raise click.UsageError("give MODEL.onnx, a candidate, or --log FILE")
     if subject is not None and _is_candidate(subject):
@@ -100,7 +101,7 @@ def _is_candidate(subject: str) -> bool:
 
 def _log(path: Path) -> bytes:
     if str(path) == "-":
-        return click.get_binary_stream("stdin").read(MAX_LOG)
+        return sys.stdin.buffer.read(MAX_LOG)
     return read_whole(path, MAX_LOG)
 
 

@@ -9,7 +9,7 @@ from ascend_assets.cli import file_options
 from ascend_assets.cli.bounds import bounded
 from ascend_assets.cli.console import Refused, print_json, progress
 from ascend_assets.cli.diagnose import silent
-from ascend_assets.cli.languages import LANGUAGES, preferred
+from ascend_assets.cli.languages import LANGUAGES, Language, preferred
 
 if TYPE_CHECKING:
     from ascend_assets.repair.loop import Proposer
@@ -55,7 +55,7 @@ def repair(  # noqa: PLR0913 - one parameter per option
     attempts: int,
     timeout: float,
     no_copilot: bool,
-    lang: str | None,
+    lang: Language | None,
     as_json: bool,
 ) -> None:
     """Why does MODEL.onnx fail, and what is the smallest change that mends it? Needs no NPU and no project.

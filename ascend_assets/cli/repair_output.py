@@ -167,7 +167,7 @@ def _to_compile(answer: Answer, language: Language) -> None:
     words = WORDS[language]
     if answer.output:
         say(words["written"].format(path=answer.output))
-    elif any(remedy.touches != "options" for remedy in answer.repair.remedies):
+    elif reporting.edited(answer.repair):
         _paragraph(words["not written"].format(model=answer.model), style="bold yellow")
     say(words["command"])
     _paragraph(" ".join(_quoted(argument) for argument in reporting.command(answer)), 3)

@@ -45,10 +45,15 @@ class Proposal:
     rule: str
     confidence: float = 0.0
 
-    @property
-    def alternative(self) -> bool:
-        """Whether it is worth a try where something else passes: not a mere risk, and nothing for the whole model."""
-        return self.confidence >= SURE and not isinstance(self.remedy, MixPrecision | SetPrecisionMode)
+    def rivals(self, passing: Iterable[Remedy]) -> bool:
+        """Whether it is worth a try beside a set that passes.
+
+        A mere risk is not, nor a mode for the whole model, nor more nodes in FP32 than suffice.
+        """
+        if self.confidence < SURE or isinstance(self.remedy, MixPrecision | SetPrecisionMode):
+            return False
+        kept = set(self.remedy.nodes) if isinstance(self.remedy, KeepDtype) else set()
+        return not any(isinstance(one, KeepDtype) and set(one.nodes) <= kept for one in passing)
 
 
 def unattended(remedy: Remedy) -> bool:

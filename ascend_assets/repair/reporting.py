@@ -31,6 +31,15 @@ class Answer:
     output: str = ""
 
 
+UNWRITTEN = "FIXED.onnx"
+"""Stands for the file that nobody asked to be written."""
+
+
+def edited(repair: Repair) -> bool:
+    """Whether what passes is another graph than the one that was given."""
+    return any(remedy.touches != "options" for remedy in repair.remedies)
+
+
 def assumed(batch_of: tuple[str, ...], repair: Repair) -> tuple[str, ...]:
     """Inputs whose sizes nobody stated: those that got a batch of 1, and those that a remedy gave sizes."""
     sizes = [one for one in repair.remedies if isinstance(one, SetInputShapes)]
@@ -47,12 +56,15 @@ def option_files(options: CompileOptions) -> "Mapping[str, OptionFile]":
 
 
 def command(answer: Answer) -> tuple[str, ...]:
-    """The arguments of `atc` for what is to be compiled; empty where there is no model. Files by their own names."""
+    """The arguments of `atc` for what is to be compiled; empty where there is no model. Files by their own names.
+
+    An edited graph that was not written stands as `FIXED.onnx`: the given file is not what passes.
+    """
     from resources.ascend.spelling import command as spelt
 
     if not answer.model:
         return ()
-    model = answer.output or answer.model
+    model = answer.output or (UNWRITTEN if edited(answer.repair) else answer.model)
     files = option_files(answer.options)
     named = {f"--{flag}=<file>": f"--{flag}={file.name}" for flag, file in files.items()}
     made = spelt(answer.options, model, model.removesuffix(".onnx"))

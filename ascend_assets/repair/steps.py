@@ -91,7 +91,7 @@ class Steps:
         nearer: list[State] = []
         while waiting and not any(self.price(one) <= CHEAP for one in passing):
             proposal = waiting.popleft()
-            if passing and not proposal.alternative:
+            if any(not proposal.rivals(one.remedies) for one in passing):
                 continue
             tried = self._with(state, proposal)
             if tried is None:
