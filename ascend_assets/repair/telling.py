@@ -5,6 +5,7 @@ remedy (`remedies/wording.py`).
 """
 # ruff: noqa: RUF001 - Chinese punctuation is meant
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -104,8 +105,8 @@ def of_causes(causes: Sequence[Cause], language: Language) -> list[str]:
 
 def fenced(text: str, language: str = "") -> str:
     """A text as a block that markdown takes as it stands, whatever is in it."""
-    fence = "`" * (3 + max((len(run) for run in text.split() if set(run) == {"`"}), default=0))
-    shown = "\n".join(clean(line, 2000).replace("```", "'''") for line in text.splitlines())
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    shown = "\n".join(clean(line, 2000) for line in text.splitlines())
     return f"{fence}{language}\n{shown}\n{fence}\n"
 
 
