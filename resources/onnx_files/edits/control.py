@@ -11,6 +11,7 @@ from resources.onnx_files.edits import EditError, facts
 from resources.onnx_files.edits.bodies.definitions import renamed
 from resources.onnx_files.edits.facts import Facts
 from resources.onnx_files.edits.named import Names
+from resources.onnx_files.edits.site import understood
 from resources.onnx_files.edits.surgery import DEFAULT_DOMAINS, opset_of, replace
 from resources.onnx_files.edits.writer import Writer
 from resources.onnx_files.limits import DEFAULT
@@ -82,7 +83,8 @@ def decided(bones: "ModelProto", wanted: Collection[tuple[str, str]]) -> None:
             into = _Inlining(names, node.name)
             write = _branch if node.op_type == "If" else _turns
             try:
-                write(node, known, into, opset_of(bones))
+                with understood():
+                    write(node, known, into, opset_of(bones))
             except EditError as error:
                 raise EditError(f"{shown(label(node))} ({node.op_type}): {error}") from error
             new[index] = into.nodes

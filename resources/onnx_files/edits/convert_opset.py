@@ -15,7 +15,7 @@ from resources.onnx_files.edits.expand_operators import without_functions
 from resources.onnx_files.edits.facts import Facts
 from resources.onnx_files.edits.named import Names
 from resources.onnx_files.edits.opset_moves import generic, inputs, meaning, negative_axes, shaping
-from resources.onnx_files.edits.site import Body, Site
+from resources.onnx_files.edits.site import Body, Site, understood
 from resources.onnx_files.edits.surgery import (
     DEFAULT_DOMAINS,
     closed,
@@ -66,12 +66,13 @@ def convert_opset(model: "ModelProto", to: int) -> "ModelProto":
     if min(start, to) < OLDEST:
         raise EditError(f"opsets below {OLDEST} are not converted: export the model again")
     _known_opset(start)
+    added = facts.remember(bones)
     for opset in range(start, to, -1):
         _cross(bones, opset, "down")
     for opset in range(start + 1, to + 1):
         _cross(bones, opset, "up")
     _restate(bones, start, to)
-    return closed(bones, model, stale=())
+    return closed(bones, model, stale=added)
 
 
 def _known_opset(opset: int) -> None:
@@ -127,7 +128,8 @@ def _apply(bones: "ModelProto", opset: int, written: "Written") -> bool:
         weights: list[TensorProto] = []
         for index, node in enumerate(graph.node):
             try:
-                made = written(node, here, names) if _changes(node, opset) else None
+                with understood():
+                    made = written(node, here, names) if _changes(node, opset) else None
             except EditError as error:
                 reasons.append(f"{shown(label(node))} ({shown(node.op_type)}): {error}")
                 continue

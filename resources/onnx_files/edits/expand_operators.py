@@ -12,6 +12,7 @@ from resources.onnx_files.edits.bodies.expanding import expanded
 from resources.onnx_files.edits.control import decided
 from resources.onnx_files.edits.named import Names, write_names
 from resources.onnx_files.edits.quantized import dequantized
+from resources.onnx_files.edits.site import understood
 from resources.onnx_files.edits.surgery import DEFAULT_DOMAINS, closed, opened, opset_of, refused, replace
 from resources.onnx_files.limits import DEFAULT
 from resources.onnx_files.structure import shown
@@ -39,18 +40,19 @@ def expand_operators(model: "ModelProto", operators: Collection[str]) -> "ModelP
     bones = opened(model)
     if wanted & {(function.domain, function.name) for function in model.functions}:
         bones = without_functions(bones)
+    added = facts.remember(bones)
     decided(bones, wanted)
     dequantized(bones, wanted, model)
     for _ in range(_ROUNDS):
         if not _of(nodes(bones), wanted):
-            return closed(bones, model, stale=())
+            return closed(bones, model, stale=added)
         expand_once(bones, wanted)
         if sum(1 for _ in nodes(bones)) > DEFAULT.nodes:
             raise EditError(f"it would have more than {DEFAULT.nodes:,} nodes")
     left = _of(nodes(bones), wanted)
     if left:
         raise EditError(f"node {shown(label(left[0]))} ({shown(left[0].op_type)}) expands into itself")
-    return closed(bones, model, stale=())
+    return closed(bones, model, stale=added)
 
 
 def _key(text: str) -> Key:
@@ -112,7 +114,8 @@ def _graph(
         if not _of([node], wanted):
             continue
         try:
-            new[index], constants = expanded(node, known, names, opset)
+            with understood():
+                new[index], constants = expanded(node, known, names, opset)
         except EditError as error:
             reasons.append(f"{shown(label(node))} ({shown(node.op_type)}): {error}")
         else:

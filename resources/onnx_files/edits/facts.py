@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto, TypeProto
 
+_NUMBER_TYPES = frozenset({1, 2, 6, 7})
+"""ONNX's numbers of attributes that are a float, a whole number, or several of either."""
 _CONSTANTS = ("value_float", "value_int", "value_floats", "value_ints")
 
 
@@ -87,12 +89,22 @@ def inferred(model: "ModelProto") -> "ModelProto":
     except (ShapeError, onnx.shape_inference.InferenceError, ValueError, RuntimeError):
         # What contradicts itself is not known; whether that matters shows when the edited model is checked.
         return bones
-    for value in deep.graph.value_info:
-        if value.name not in {known.name for known in bones.graph.value_info}:
-            bones.graph.value_info.append(value)
+    stated = {value.name for value in bones.graph.value_info}
+    bones.graph.value_info.extend(value for value in deep.graph.value_info if value.name not in stated)
     del bones.graph.node[:]
     bones.graph.node.extend(deep.graph.node)
     return bones
+
+
+def remember(bones: "ModelProto") -> frozenset[str]:
+    """Write down what can be inferred in the main graph, in place; the tensors that nothing was stated of before.
+
+    An edit of several steps infers much faster from there: shapes that are computed from shapes need one turn for each.
+    """
+    stated = {value.name for value in bones.graph.value_info}
+    added = [value for value in inferred(bones).graph.value_info if value.name not in stated]
+    bones.graph.value_info.extend(added)
+    return frozenset(value.name for value in added)
 
 
 def literal(node: "NodeProto") -> "TensorProto | None":
@@ -101,10 +113,10 @@ def literal(node: "NodeProto") -> "TensorProto | None":
     import onnx
 
     for entry in node.attribute if node.op_type == "Constant" else ():
-        if entry.name == "value":
+        if entry.name == "value" and entry.HasField("t"):
             tensor: TensorProto = entry.t
             return tensor
-        if entry.name in _CONSTANTS:
+        if entry.name in _CONSTANTS and entry.type in _NUMBER_TYPES:
             dtype = np.float32 if "float" in entry.name else np.int64
             return onnx.numpy_helper.from_array(np.asarray(onnx.helper.get_attribute_value(entry), dtype))
     return None

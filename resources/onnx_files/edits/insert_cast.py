@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from resources.onnx_files.edits import EditError, facts
 from resources.onnx_files.edits.named import Names
-from resources.onnx_files.edits.site import Site
+from resources.onnx_files.edits.site import Site, understood
 from resources.onnx_files.edits.surgery import chosen, closed, opened, opset_of, refused, replace
 from resources.onnx_files.edits.typed_inputs import data_of
 from resources.onnx_files.edits.writer import Writer
@@ -39,7 +39,8 @@ def insert_cast(model: "ModelProto", nodes: Iterable[str], to: To) -> "ModelProt
     for index, node in chosen(bones.graph, nodes).items():
         site = Site(node, known, Writer(names, opset, node.name))
         try:
-            cast(site, number, opset)
+            with understood():
+                cast(site, number, opset)
         except EditError as error:
             reasons.append(f"{shown(node.name)} ({shown(node.op_type)}): {error}")
             continue

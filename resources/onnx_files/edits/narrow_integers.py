@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from resources.onnx_files.edits import EditError, facts
 from resources.onnx_files.edits.named import Names
 from resources.onnx_files.edits.opset_moves.generic import schema
-from resources.onnx_files.edits.site import Site
+from resources.onnx_files.edits.site import Site, understood
 from resources.onnx_files.edits.surgery import DEFAULT_DOMAINS, chosen, closed, opened, opset_of, refused, replace
 from resources.onnx_files.edits.typed_inputs import allows
 from resources.onnx_files.edits.writer import Writer
@@ -38,7 +38,8 @@ def narrow_integers(model: "ModelProto", nodes: Iterable[str]) -> "ModelProto":
     for index, node in chosen(bones.graph, nodes).items():
         site = Site(node, known, Writer(names, opset, node.name))
         try:
-            _narrowed(site, opset)
+            with understood():
+                _narrowed(site, opset)
         except EditError as error:
             reasons.append(f"{shown(node.name)} ({shown(node.op_type)}): {error}")
             continue

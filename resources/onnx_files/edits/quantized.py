@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from resources.onnx_files.edits import EditError
 from resources.onnx_files.edits.named import Names
+from resources.onnx_files.edits.site import understood
 from resources.onnx_files.edits.surgery import DEFAULT_DOMAINS, replace
 from resources.onnx_files.structure import shown
 from resources.onnx_files.walk import label
@@ -43,7 +44,8 @@ def dequantized(bones: "ModelProto", wanted: Collection[tuple[str, str]], model:
         if node.op_type != "DequantizeLinear" or any(part is None for part in parts):
             rounds = "it rounds what depends on the model's input; without it the model computes something else"
             raise EditError(f"{shown(label(node))} ({node.op_type}): {rounds}: give the floating-point model")
-        floats = _floats(node, [numpy_helper.to_array(part) for part in parts if part is not None])
+        with understood():
+            floats = _floats(node, [numpy_helper.to_array(part) for part in parts if part is not None])
         handed_out = node.output[0] in {value.name for value in graph.output}
         name = names.tensor(f"{node.name}/floats") if handed_out else node.output[0]
         made.append(numpy_helper.from_array(floats, name))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from resources.onnx_files.edits import EditError, facts
 from resources.onnx_files.edits.einsum_notation import Label, read
 from resources.onnx_files.edits.named import Names
-from resources.onnx_files.edits.site import Site
+from resources.onnx_files.edits.site import Site, understood
 from resources.onnx_files.edits.surgery import chosen, closed, opened, opset_of, refused, replace
 from resources.onnx_files.edits.writer import Writer
 from resources.onnx_files.structure import shown
@@ -49,7 +49,8 @@ def rewrite_einsum(model: "ModelProto", nodes: Iterable[str]) -> "ModelProto":
     for index, node in chosen(bones.graph, nodes, {"Einsum"}).items():
         site = Site(node, known, Writer(names, opset, node.name))
         try:
-            _rewritten(site)
+            with understood():
+                _rewritten(site)
         except EditError as error:
             reasons.append(f"{shown(node.name)}: {error}")
             continue

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from resources.onnx_files.edits import EditError, facts
 from resources.onnx_files.edits.named import Names
-from resources.onnx_files.edits.site import Body, Site
+from resources.onnx_files.edits.site import Body, Site, understood
 from resources.onnx_files.edits.surgery import chosen, closed, opened, opset_of, refused, replace
 from resources.onnx_files.edits.writer import Writer
 from resources.onnx_files.structure import shown
@@ -39,7 +39,8 @@ def rewrite_resize(model: "ModelProto", nodes: Iterable[str], how: How) -> "Mode
     for index, node in chosen(bones.graph, nodes, {"Resize", "Upsample"}).items():
         site = Site(node, known, Writer(names, opset, node.name))
         try:
-            _BODIES[how](site)
+            with understood():
+                _BODIES[how](site)
         except EditError as error:
             reasons.append(f"{shown(node.name)}: {error}")
             continue

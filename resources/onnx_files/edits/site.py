@@ -3,7 +3,8 @@
 Here belongs what every replacement asks for. Not here: any replacement.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,20 @@ class Site:
     def out(self, index: int = 0) -> str:
         """The name of an output, empty where it is left out."""
         return self.node.output[index] if index < len(self.node.output) else ""
+
+
+_MALFORMED = (IndexError, KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError)
+"""What numpy and onnx raise on attributes and constants that make no sense."""
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Whatever follows from a node that ONNX does not allow, which nobody checks before, as `EditError`."""
+    try:
+        yield
+    except _MALFORMED as error:
+        reason = " ".join(str(error).split()).encode("unicode_escape").decode()[:100]
+        raise EditError(f"it is no valid node of its operator ({reason or type(error).__name__})") from error
 
 
 Body = Callable[[Site], None]
