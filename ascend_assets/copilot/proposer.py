@@ -29,8 +29,8 @@ MAX_SECONDS = 180.0
 def proposer(say: Say | None = None, environ: Mapping[str, str] | None = None) -> Proposer | None:
     """Asks a configured language model for causes; None where none is configured, or it cannot be used.
 
-    `say` is told what could not be had and what was dropped; the log, where there is no `say`. What is returned raises
-    nothing: a repair goes on without the copilot.
+    `say` is told what could not be had and what was dropped; the log, where there is no `say`. Whatever an
+    endpoint or the state folder does, what is returned proposes nothing then, and a repair goes on without it.
     """
     told = say or logging.getLogger(__name__).warning
     try:
