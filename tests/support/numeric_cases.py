@@ -12,6 +12,9 @@ from numeric_graphs import (
     ROWS,
     cancellation,
     dead_row,
+    half,
+    half_arrays,
+    l2_norm,
     layer_norm,
     mask_inputs,
     masked,
@@ -180,6 +183,10 @@ CASES: dict[str, tuple[Made, Made]] = {
     "fp16_accumulation.rounded_inputs": (
         _tried(variance_difference(), rows(1, mean=60)),
         _tried(variance_difference(), rows(3)),
+    ),
+    "fp16_accumulation.narrow_file": (
+        _tried(half(l2_norm()), half_arrays(rows(300))),
+        _tried(l2_norm(), rows(300)),
     ),
     "fp16_accumulation.reference": (_logarithm(0.0), _logarithm(10.0)),
     "resize_rounding.nearest": (_spoiled_resize(_resized(8, 4)), _spoiled_resize(_resized(4, 8))),

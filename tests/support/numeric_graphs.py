@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 from numeric_faults import Array, Arrays, model, normal, step
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 ROWS = (4, 64)
 LAST = np.array([-1])
@@ -207,3 +207,23 @@ def mask_inputs(how: str) -> Arrays:
     if how == "add":
         return {"x": x}
     return {"x": x, "m": kept.astype(np.float32 if how == "multiply" else np.bool_)}
+
+
+def half(given: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model as an FP16 file."""
+    made = onnx.ModelProto()
+    made.CopyFrom(given)
+    for weight in made.graph.initializer:
+        if weight.data_type == TensorProto.FLOAT:
+            values = numpy_helper.to_array(weight).astype(np.float16)
+            weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    for value in (*made.graph.input, *made.graph.output):
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+            value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    del made.graph.value_info[:]
+    inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(made)
+    return inferred
+
+
+def half_arrays(arrays: Arrays) -> Arrays:
+    return {name: values.astype(np.float16) for name, values in arrays.items()}

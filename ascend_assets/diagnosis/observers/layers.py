@@ -15,14 +15,16 @@ from ascend_assets.diagnosis.offers import offer
 from ascend_assets.diagnosis.telling import plain
 from ascend_assets.remedies.kinds import KeepDtype, MixPrecision, Remedy, SetPrecisionMode
 from resources.ascend.emulator.op_names import CUBE, ge_types
+from resources.ascend.emulator.precision import FLOAT16
 from resources.ascend.toolchain import Comparison, LayerComparison
-from resources.onnx_files.graph import Node
+from resources.onnx_files.graph import Node, Tensor
 
 _MODES = ("mix_precision", "set_precision_mode")
 MAKES = {
     "first_bad_layer": Kind((*STATED, "node", "op", "why"), ("keep_dtype",)),
     "own_errors": Kind((*STATED, "layers", "op"), ("keep_dtype", *_MODES)),
     "rounded_inputs": Kind((*STATED, "layers", "op"), ("keep_dtype",)),
+    "narrow_file": Kind(("number", "op")),
     "reference_not_finite": Kind(("output", "node", "op")),
     "accumulated_error": Kind((*STATED, "layers", "share", "op"), ("keep_dtype", *_MODES)),
 }
@@ -50,6 +52,7 @@ def observe(case: Case) -> Iterator[Observation]:
         yield from _first(faults, case)
         yield _own(faults, own)
         yield _rounded(faults, own)
+        yield from _narrow_file(faults, own)
     else:
         yield from _accumulated(faults)
 
@@ -85,7 +88,7 @@ def _first(faults: Faults, case: Case) -> Iterator[Observation]:
 def _own(faults: Faults, own: tuple[Node, ...]) -> Observation:
     ranked = sorted(own, key=lambda node: -faults.worst([node]))
     values: dict[str, Value] = {"layers": len(own), "op": _ops(ranked)}
-    remedies = {**_kept(faults.chain(own), ranked), **_mixed(ranked), **_whole()}
+    remedies = {**_kept(faults.chain(own), ranked), **_mixed(ranked), **_whole(faults.case)}
     return faults.fact("own_errors", f"{len(own)} layers fail by themselves: {told(ranked)}", own, values, remedies)
 
 
@@ -98,6 +101,24 @@ def _rounded(faults: Faults, own: tuple[Node, ...]) -> Observation:
     values: dict[str, Value] = {"layers": len(wide), "op": _ops(wide)}
     says = f"{len(own)} layers fail by themselves, fed by {len(wide) - len(own)} that round"
     return faults.fact("rounded_inputs", says, own, values, _kept(wide, wide))
+
+
+def _narrow_file(faults: Faults, own: tuple[Node, ...]) -> Iterator[Observation]:
+    """Faulty nodes whose tensors are FP16 in the file itself: the type that ATC would keep is no wider."""
+    tensors = faults.reading.graph.tensors
+    half = tuple(node for node in own if _all_half([tensors.get(name) for name in node.outputs if name]))
+    if half:
+        yield Observation(
+            kind="narrow_file",
+            says=f"{len(half)} faulty nodes are FP16 in the file: {told(half)}",
+            nodes=tuple(node.name for node in half),
+            values={"number": len(half), "op": _ops(half)},
+            from_="layers",
+        )
+
+
+def _all_half(tensors: list[Tensor | None]) -> bool:
+    return bool(tensors) and all(tensor is not None and tensor.dtype == FLOAT16 for tensor in tensors)
 
 
 def _accumulated(faults: Faults) -> Iterator[Observation]:
@@ -118,7 +139,7 @@ def _accumulated(faults: Faults) -> Iterator[Observation]:
     says = f"no layer fails by itself; {len(nodes)} of {len(ranked)} make {seen / total:.0%} of the rounding errors"
     # Early errors may grow on their way, so that a search has to be able to go beyond the largest.
     everything = tuple(faults.nodes(ranked))
-    remedies = {**_kept(everything, everything), **_mixed(nodes), **_whole()}
+    remedies = {**_kept(everything, everything), **_mixed(nodes), **_whole(faults.case)}
     yield Observation(
         kind="accumulated_error",
         says=f"{says}: {told(nodes)}",
@@ -150,5 +171,8 @@ def _mixed(nodes: Sequence[Node]) -> dict[str, Remedy]:
     return offer(MixPrecision, black=tuple(kinds)[:100])
 
 
-def _whole() -> dict[str, Remedy]:
-    return offer(SetPrecisionMode, precision_mode="must_keep_origin_dtype")
+def _whole(case: Case) -> dict[str, Remedy]:
+    """Modes for the whole model, the cheapest first: BF16 has three digits less than FP16."""
+    narrower = offer(SetPrecisionMode, as_="fp16", precision_mode="allow_mix_precision_fp16")
+    wide = offer(SetPrecisionMode, precision_mode="must_keep_origin_dtype")
+    return {**narrower, **wide} if case.options.mode.endswith("bf16") else wide

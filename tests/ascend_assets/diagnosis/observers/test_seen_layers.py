@@ -34,6 +34,16 @@ def test_whole_modes_are_offered_and_repair_as_well(tmp_path: Path, kind: str) -
     assert passes(tmp_path, layer_norm(), rows(600), own.remedies[kind])
 
 
+def test_bf16_gives_way_to_fp16_before_fp32(tmp_path: Path) -> None:
+    weight = np.tile(np.array([[1.0], [-1.0]], np.float32), (32, 1))
+    given = model([step("MatMul", "x w", "y")], {"x": ROWS}, {"w": weight})
+    asked = {"soc_version": "Ascend910B3", "precision_mode": "allow_mix_precision_bf16"}
+    seen = case(tmp_path, given, rows(0.1, mean=100), **asked)
+    (own,) = of_kind(list(layers.observe(seen)), "own_errors")
+    modes = [remedy.model_dump()["precision_mode"] for key, remedy in own.remedies.items() if key.startswith("set_")]
+    assert modes == ["allow_mix_precision_fp16", "must_keep_origin_dtype"]
+
+
 def test_what_was_rounded_before_a_fault_has_to_be_wide_with_it(tmp_path: Path) -> None:
     arrays = rows(1, mean=60)
     found = list(layers.observe(case(tmp_path, variance_difference(), arrays)))
