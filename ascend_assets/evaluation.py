@@ -14,6 +14,7 @@ from ascend_assets.images import Images
 from ascend_assets.records import TaskMetric
 from ascend_assets.spec import Input
 from resources import npz
+from resources.onnx_files.roles import MASK
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,19 +166,22 @@ def samples_for_comparison(
     shapes: Mapping[str, Sequence[int]],
     *,
     seed: int = 0,
+    bounds: Mapping[str, tuple[int, int]] | None = None,
 ) -> "dict[str, Array]":
     """One batch to compare layers on, the same for the same seed.
 
     `shapes`: what each input is compiled for, without open dimensions (`Target.options(inputs).input_shape`).
     Evaluation samples are drawn without replacement, and repeated only if there are fewer than the batch. Without data:
     standard normal numbers for floats, 0 to 9 for integers, which are a valid index into most tables, 0 to 255 for
-    uint8. Raises `BadEvaluationData` where samples do not fit the shape that the model is compiled for.
+    uint8; within `bounds`, where the graph tells some of an input (`resources/onnx_files/roles.py`). Raises
+    `BadEvaluationData` where samples do not fit the shape that the model is compiled for.
     """
     import numpy as np
 
     rng = np.random.default_rng(seed)
     if data is None:
-        return {i.name: _random(rng, i.dtype, tuple(shapes[i.name])) for i in inputs}
+        known = bounds or {}
+        return {i.name: _random(rng, i.dtype, tuple(shapes[i.name]), known.get(i.name)) for i in inputs}
     batch = shapes[inputs[0].name][0]
     rows = np.resize(rng.permutation(data.samples), batch)
     drawn = {i.name: data.inputs[i.name][rows] for i in inputs}
@@ -190,12 +194,20 @@ def samples_for_comparison(
     return drawn
 
 
-def _random(rng: "np.random.Generator", dtype: str, shape: tuple[int, ...]) -> "Array":
+def _random(
+    rng: "np.random.Generator", dtype: str, shape: tuple[int, ...], bounds: tuple[int, int] | None = None
+) -> "Array":
     import numpy as np
 
+    if bounds == MASK:
+        mask = np.asarray(rng.integers(0, 2, shape), dtype=dtype)
+        mask[..., :1] = 1  # where everything is masked no model says anything
+        return mask
     if dtype.startswith(("float", "bfloat")):
         return np.asarray(rng.standard_normal(shape), dtype=dtype)
     top = {"bool": 2, "uint8": 256}.get(dtype, 10)
+    if bounds is not None:
+        top = max(1, min(top, bounds[1] + 1))
     return np.asarray(rng.integers(0, top, shape), dtype=dtype)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ascend_assets import evaluation
 from resources import npz, onnx_files
+from resources.onnx_files import roles
 from resources.onnx_files.shapes import fixed_inputs
 from resources.onnx_files.signature import TensorType
 from resources.onnx_files.structure import shown
@@ -165,7 +166,7 @@ def tensors(model: "onnx.ModelProto", settled: Settled, asked: Asked, seed: int)
     """One batch to compare layers on: the first samples of the given arrays, else random. Raises `NotUsable`."""
     declared = onnx_files.signature(model).inputs
     if asked.arrays is None:
-        return evaluation.samples_for_comparison(None, declared, settled.shapes, seed=seed)
+        return evaluation.samples_for_comparison(None, declared, settled.shapes, seed=seed, bounds=roles.bounds(model))
     return {tensor.name: _given(tensor, settled.shapes[tensor.name], asked) for tensor in declared}
 
 

@@ -8,6 +8,8 @@ from ascend_assets import evaluation, images
 from ascend_assets.records import OmRecord, OnnxRecord, PrecisionRecord, TaskMetric
 from ascend_assets.spec import ModelSpec, Target
 from ascend_assets.stage import Order, Tools
+from resources import onnx_files
+from resources.onnx_files import roles
 from resources.onnx_files.sessions import reference as fp32
 
 
@@ -22,13 +24,14 @@ def make(
     data = None
     if onnx.evaluation:
         data = evaluation.load(tools.blobs.path(onnx.evaluation), spec.inputs, images.of_model(spec, names))
+    model, compiled = tools.blobs.path(onnx.file), tools.blobs.path(om.file)
     own = images.of_target(target, spec.inputs, names)
     inputs = evaluation.samples_for_comparison(
         data and data.taken_by(target.key),
         images.taken(spec.inputs, own),
         images.taken_shapes(om.info.options, own),
+        bounds=None if data else roles.bounds(onnx_files.parse(model)),
     )
-    model, compiled = tools.blobs.path(onnx.file), tools.blobs.path(om.file)
     comparison = tools.toolchain.compare(compiled, target.soc_version, model, inputs, options=om.info.options)
     return PrecisionRecord(
         key=key,

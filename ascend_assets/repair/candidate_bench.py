@@ -27,7 +27,7 @@ from ascend_assets.stage import Order, Tools
 from resources import onnx_files
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import CompileRefused, NotLoadable, Origin
-from resources.onnx_files import OnnxFileError
+from resources.onnx_files import OnnxFileError, roles
 from resources.store.blobs import Artefact, Blobs, FolderStore
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ class CandidateBench:
             if self.onnx.evaluation:
                 path = self.tools.blobs.path(self.onnx.evaluation)
                 data = evaluation.load(path, self.spec.inputs, images.of_model(self.spec, names))
-            return evaluation.samples_for_comparison(data, self.spec.inputs, images.batch_shapes(options))
+            return evaluation.samples_for_comparison(
+                data, self.spec.inputs, images.batch_shapes(options), bounds=None if data else roles.bounds(model)
+            )
         except (EvaluationError, images.BadImages) as error:
             raise ValueError(str(error)) from error
 
