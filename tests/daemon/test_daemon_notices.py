@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from daemon import Daemon, daemon_of
 from dagster._core.scheduler.instigation import TickStatus
-from installation import Installation, commit, write_model
+from installation import Installation, commit, model_folder, write_model
 from webhook_server import serving
 
 pytestmark = pytest.mark.timeout(900)
@@ -29,6 +29,8 @@ def ended(daemon: Daemon, sensor: str) -> int:
 def test_a_refused_commit_is_told_in_chinese_though_the_daemon_is_killed_meanwhile(tmp_path: Path) -> None:
     place = Installation.make(tmp_path)
     place.triggers(TRIGGERS)
+    definition = model_folder(place.checkout.root, "tiny") / "defs.yaml"
+    definition.write_text(definition.read_text() + "  repair: {automatic: false}\n")
     commit(place.checkout.root, "an installation")
     place.share()
     with serving() as hook, daemon_of(place.checkout, TEAM_CHAT=hook.address) as daemon:
