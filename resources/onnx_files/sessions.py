@@ -60,8 +60,16 @@ def session_options(*, arena: bool = True, share: int = 1) -> "onnxruntime.Sessi
     return options
 
 
+_NEWEST_IR = 10
+"""An IR version that every ONNX Runtime since 1.18 reads; it says how a file is laid out, not what is computed."""
+
+
 def serialized(model: "onnx.ModelProto") -> bytes:
-    """The model's bytes. Raises `TooLargeError` beyond protobuf's 2 GiB."""
+    """The model's bytes, for ONNX Runtime. Raises `TooLargeError` beyond protobuf's 2 GiB.
+
+    An IR version that it may be too old for is said to be an older one: of a number that stands twice in a message the
+    last one counts (protobuf's encoding), so that nothing is copied.
+    """
     size = model.ByteSize()
     if size > PROTOBUF_LIMIT:
         raise TooLargeError(
@@ -69,7 +77,7 @@ def serialized(model: "onnx.ModelProto") -> bytes:
             "split the model, or export it in FP16"
         )
     data: bytes = model.SerializeToString()
-    return data
+    return data + bytes((8, _NEWEST_IR)) if model.ir_version > _NEWEST_IR else data
 
 
 def open_session(graph: bytes, options: "onnxruntime.SessionOptions") -> "onnxruntime.InferenceSession":
