@@ -133,7 +133,7 @@ def _search(
     everything, most = frozenset(open_.symbols), _budget(model)
     for tried, sizes in enumerate(islice(_combinations(open_.symbols), most), 1):
         if not _excess(model, open_.filled(shapes, sizes)):
-            alone = tried > 1 and not _another(model, shapes, open_, sizes)
+            alone = not _another(model, shapes, open_, sizes)
             return open_.filled(shapes, sizes), tried, everything if alone else certain
     exact = _halved(model, shapes, open_)
     if exact is not None:

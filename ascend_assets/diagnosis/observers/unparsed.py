@@ -21,8 +21,9 @@ CODES = ("E19010", "EZ9010", "E13010", "E16002")
 """No parser is registered: of ATC, of opbase, of CANN 9, and without the node."""
 MAX_OPERATORS = 500
 
-_OPTYPE = re.compile(r"optype:? \[?(?P<domain>[\w.-]{0,200})::(?P<version>\d{1,9})::(?P<op>\w{1,200})")
-_BARE = re.compile(r"optype:? \[?(?P<op>[\w.-]{1,200})")
+_END = r"(?=\]|\.?\s*$|[,;])"
+_OPTYPE = re.compile(rf"optype:? \[?(?P<domain>[\w.-]{{0,200}})::(?P<version>\d{{1,9}})::(?P<op>\w{{1,200}}){_END}")
+_BARE = re.compile(rf"optype:? \[?(?P<op>\w{{1,200}}){_END}")
 STANDARD = "ai.onnx"
 
 
