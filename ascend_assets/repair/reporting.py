@@ -3,6 +3,7 @@
 Here belongs the form, the same for both. Not here: printing it (`cli/repair_output.py`), or finding it (`loop.py`).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -72,8 +73,8 @@ def command(answer: Answer) -> tuple[str, ...]:
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
-    """The answer as one JSON object, in the order in which a person would ask."""
-    found = answer.repair.model_dump(mode="json")
+    """The answer as one JSON object, in the order in which a person would ask. What is no number is null."""
+    found = json.loads(answer.repair.model_dump_json())
     return {
         "model": answer.model or None,
         "sha256": answer.sha256 or None,
