@@ -193,11 +193,10 @@ LOGS: tuple[Log, ...] = (
         _failed("E10056: Cannot config both parameters [--precision_mode] and [--precision_mode_v2] simultaneously."),
     ),
     Log(
-        "wrong_chip",
+        "not_loadable",
         "held_out",
-        "soc",
-        "[ERROR] load model from file failed, model file is yolo.om, errorCode is 500002\n"
-        "[ERROR] RUNTIME: the om was built for soc_version Ascend310, this device is Ascend310P3\n",
+        "environment",
+        "[ERROR] load model from file failed, model file is yolo.om, errorCode is 500002\n",
     ),
 )
 """Every log of the corpus."""
