@@ -16,6 +16,9 @@ from resources.ascend.metrics import beyond_limits
 from resources.ascend.toolchain import LayerComparison
 from resources.onnx_files.graph import Node
 
+LONGEST = 1000
+"""Nodes of a chain."""
+
 
 class Faults:
     """The faulty layers of one case; none where nothing was compared or where every gate of precision holds."""
@@ -94,11 +97,12 @@ class Faults:
     def chain(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
         """The nodes, and every faulty node that is reached from them through faulty ones or movers.
 
-        Kept in FP32 together they hand on right values: whoever reads them after that is right by itself.
+        Kept in FP32 together they hand on right values: whoever reads them after that is right by itself. A chain
+        beyond `LONGEST` nodes is cut, for nobody would keep so many.
         """
         found = {node.index: node for node in nodes}
         pending = list(found.values())
-        while pending:
+        while pending and len(found) < LONGEST:
             for _, reader in self.reading.after(pending.pop(), through=False):
                 known = reader.index in found
                 if not known and (reader.name in self.names or (reader.op in MOVERS and self._leads(reader))):

@@ -44,12 +44,13 @@ def observe(case: Case) -> Iterator[Observation]:
     reading = Reading(case)
     faults = Faults(reading)
     # What reads a constant that is too large is told of with the constant.
-    begun = {user.index for large in constants.found(reading) for user in large.users}
+    users = [user for large in constants.found(reading) for user in large.users]
+    begun = {link.index for link in faults.chain(users)}
     for node in faults.overflowing():
-        chain = faults.chain([node])
         if node.index not in begun:
+            chain = faults.chain([node])
+            begun.update(link.index for link in chain)
             yield _fact(faults, node, chain)
-        begun.update(link.index for link in chain)
     for node in faults.overflowing():
         if node.op in CUBE and _fed_by_overflow(faults, node):
             yield _input(faults, node)
@@ -61,8 +62,9 @@ def _vanishing(faults: Faults) -> Iterator[Observation]:
     told_of: set[int] = set()
     lost = (layer for layer in faults.own if layer.underflow and not layer.overflow)
     for node in faults.nodes(layer for layer in lost if layer.op not in SUMS):
-        chain = faults.chain([node])
         if node.index not in told_of:
+            chain = faults.chain([node])
+            told_of.update(link.index for link in chain)
             values: dict[str, Value] = {
                 "op": node.op,
                 "elements": faults.layers[node.name].underflow,
@@ -71,7 +73,6 @@ def _vanishing(faults: Faults) -> Iterator[Observation]:
             kept = offer(KeepDtype, nodes=[link.name for link in chain if faults.reading.narrow(link)])
             says = f"results of {told([node])} vanish, {values['elements']} elements"
             yield faults.fact("value_underflow", says, [node], values, kept)
-        told_of.update(link.index for link in chain)
 
 
 def _fact(faults: Faults, node: Node, chain: tuple[Node, ...]) -> Observation:

@@ -57,7 +57,10 @@ def observe(case: Case) -> Iterator[Observation]:
         yield _formula(faults, motif)
     for node in faults.nodes(faults.own):
         if node.index not in told_of:
-            yield from _single(faults, node)
+            # What follows in the same chain is kept with its first node, and seen again once that is repaired.
+            for wide, fact in _single(faults, node):
+                told_of.update(link.index for link in wide)
+                yield fact
 
 
 def _formula(faults: Faults, motif: Motif) -> Observation:
@@ -94,8 +97,8 @@ def _edits(motif: Motif) -> dict[str, Remedy]:
     return {}
 
 
-def _single(faults: Faults, node: Node) -> Iterator[Observation]:
-    """What one operator that fails by itself is an example of."""
+def _single(faults: Faults, node: Node) -> Iterator[tuple[tuple[Node, ...], Observation]]:
+    """What one operator that fails by itself is an example of, with the nodes to keep."""
     overflow = faults.overflow([node])
     makers = [made for name in node.inputs if (made := faults.reading.maker.get(name)) is not None]
     if node.op in _GROWING and overflow:
@@ -110,4 +113,4 @@ def _single(faults: Faults, node: Node) -> Iterator[Observation]:
         return
     kept = offer(KeepDtype, nodes=[n.name for n in wide if faults.reading.narrow(n)])
     values: dict[str, Value] = {"begin": node.name, "detail": node.op, "length": len(wide)}
-    yield faults.fact(kind, f"{node.op} fails by itself: {told([node])}", [node], values, kept)
+    yield wide, faults.fact(kind, f"{node.op} fails by itself: {told([node])}", [node], values, kept)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numeric_faults import model, options, step, unseen
+from numeric_profiles import refused
 
 from ascend_assets.diagnosis.case import Case
 from ascend_assets.diagnosis.observers import (
@@ -24,6 +25,7 @@ from ascend_assets.diagnosis.observers import (
     resize_rounding,
     speed,
 )
+from resources.ascend.toolchain import Comparison, LayerComparison
 
 OBSERVERS = (
     constants,
@@ -114,6 +116,31 @@ def test_a_large_graph_takes_seconds_at_most() -> None:
     for observer in OBSERVERS:
         list(observer.observe(seen))
     assert time.monotonic() - begin < 60
+
+
+def test_a_graph_in_which_every_layer_fails_takes_seconds_at_most() -> None:
+    ops = [("Mul", "Exp", "Add", "Div", "Pow")[at % 5] for at in range(1000)]
+    names = ["x", *(f"t{at}" for at in range(1000))]
+    steps = [
+        step(op, before if op == "Exp" else f"{before} c", made)
+        for op, before, made in zip(ops, names, names[1:], strict=False)
+    ]
+    table = tuple(spoiled(at, made.name, made.op_type) for at, made in enumerate(steps))
+    seen = replace(
+        unseen(model(steps, {"x": (4,)}, {"c": 3.0}, outputs=(names[-1],))),
+        comparison=Comparison(origin="emulated", layers=table, outputs=(), first_bad_layer=None),
+        verdicts=(refused("overflow_layers", 1000.0),),
+    )
+    begin = time.monotonic()
+    facts = [fact for observer in OBSERVERS for fact in observer.observe(seen)]
+    assert {"own_errors", "value_overflow", "power"} <= {fact.kind for fact in facts}
+    assert time.monotonic() - begin < 60
+
+
+def spoiled(index: int, node: str, op: str) -> LayerComparison:
+    figures = dict.fromkeys(LayerComparison.model_fields, float("inf"))
+    counts = {"index": index, "overflow": 5, "underflow": 0}
+    return LayerComparison.model_validate(figures | counts | {"node": node, "op": op, "dtype": "float16"})
 
 
 OPS = ("Add", "Div", "Exp", "Log", "Max", "Mul", "Pow", "ReduceMean", "ReduceSum", "Relu", "Sqrt", "Sub")
