@@ -37,11 +37,22 @@ _SAME_SHAPE = frozenset({"Identity", "Cast"})
 
 @dataclass(frozen=True)
 class _Sum:
-    """A sum of squares: of `base`, by the node `reduced`. `power`: 2, or 1 where it takes the root itself."""
+    """A sum of squares: of `base`, by the node `reduced`. `power`: 2, or 1 where it takes the root itself.
+
+    `minus`: the node that takes the squared mean off a mean of squares. Then the squares of what is left when the mean
+    is taken off first are meant, and `less` are the tensors in the graph that are just that.
+    """
 
     base: str
     reduced: "NodeProto"
     power: float
+    minus: "NodeProto | None" = None
+    less: frozenset[str] = frozenset()
+
+    @property
+    def result(self) -> str:
+        """The tensor that holds it."""
+        return str((self.minus or self.reduced).output[0])
 
 
 def rewrite(work: Rewriting, node: "NodeProto") -> None:
@@ -51,7 +62,7 @@ def rewrite(work: Rewriting, node: "NodeProto") -> None:
     if axes is None:
         raise EditError(f"the axes of node {shown(found.reduced.name)} are not known: give input shapes")
     follow = _Following(work, found, axes)
-    follow.emit(found.reduced.output[0], follow.begin(), found.power)
+    follow.emit(found.result, follow.begin(), found.power)
 
 
 def _find(links: Links, node: "NodeProto") -> _Sum:
@@ -61,8 +72,26 @@ def _find(links: Links, node: "NodeProto") -> _Sum:
         square = links.maker(each.input[0]) if is_op(each, "ReduceMean", "ReduceSum") else None
         base = squared(links, square)
         if base and square is not None:
-            return _Sum(base, each, 2.0)
+            return _by_moments(links, base, each) or _Sum(base, each, 2.0)
     raise EditError(f"node {shown(node.name)} ({shown(node.op_type)}) begins no sum of squares")
+
+
+def _by_moments(links: Links, base: str, reduced: "NodeProto") -> _Sum | None:
+    """E[x^2] - E[x]^2, of which FP16 keeps nothing where the mean is far from zero."""
+    reader = links.only_reader(reduced.output[0])
+    if reader is None or not is_op(reader[0], "Sub") or links.root(reader[0].input[0]) != reduced.output[0]:
+        return None
+    mean = links.maker(squared(links, links.maker(reader[0].input[1])))
+    if mean is None or not is_op(mean, "ReduceMean") or not is_op(reduced, "ReduceMean"):
+        return None
+    if links.root(mean.input[0]) != base or not links.same_axes(mean, reduced):
+        return None
+    less = (node.output[0] for node, name in links.readers(mean.output[0]) if _less(links, node, base, name))
+    return _Sum(base, reduced, 2.0, reader[0], frozenset(less))
+
+
+def _less(links: Links, node: "NodeProto", base: str, mean: str) -> bool:
+    return is_op(node, "Sub") and links.root(node.input[0]) == base and node.input[1] == mean
 
 
 class _Following:
@@ -78,8 +107,10 @@ class _Following:
 
     def begin(self) -> str:
         """Write factor, division, squares and sum; the sum's new name."""
-        write, reduced = self.work.at(self.found.reduced), self.found.reduced
-        base, limit = self.found.base, self._limit()
+        reduced, at = self.found.reduced, self.found.minus or self.found.reduced
+        write, base, limit = self.work.at(at), self.found.base, self._limit()
+        if self.found.minus is not None:
+            base = write.op("Sub", base, write.reduce("ReduceMean", base, self.axes))
         largest = write.reduce("ReduceMax", write.op("Abs", base), self.axes)
         capped = write.op("Max", largest, write.scalar(limit, self.dtype))
         self.factor = write.op("Mul", capped, write.scalar(1 / limit, self.dtype))
@@ -90,6 +121,8 @@ class _Following:
         summed = self.near_one
         if is_op(reduced, "ReduceMean", "ReduceSum"):
             summed = write.op("Mul", summed, summed)
+        if self.found.minus is not None:
+            return write.reduce("ReduceMean", summed, self.axes, keepdims=bool(flag(reduced, "keepdims", 1)))
         inputs = [summed, *reduced.input[1:]]
         return self.work.again(reduced, inputs, self.work.tensor(f"{reduced.output[0]}/near_one"))
 
@@ -111,7 +144,7 @@ class _Following:
         after = self._after(node, tensor, power)
         inputs = [new if name == tensor else name for name in node.input]
         if after == 0:
-            inputs = [self.near_one if self.links.root(name) == self.found.base else name for name in inputs]
+            inputs = [self.near_one if self._is_base(name) else name for name in inputs]
             self.work.again(node, inputs, node.output[0])
             return
         out = self.work.again(node, inputs, self.work.tensor(f"{node.output[0]}/near_one"))
@@ -154,6 +187,8 @@ class _Following:
             return None
         if is_op(node, *_SAME_SHAPE) or (is_op(node, *_MOVES) and abs(power) == 1):
             after = power
+        elif is_op(node, "Relu", "Abs") and power > 0:
+            after = power  # no sum of squares is below zero
         elif is_op(node, "Sqrt", "Reciprocal"):
             after = power / 2 if node.op_type == "Sqrt" else -power
         elif is_op(node, "Pow") and node.input[0] == tensor and value is not None:
@@ -168,10 +203,15 @@ class _Following:
         divides = is_op(node, "Div")
         if value:
             return -power if divides and node.input[1] == tensor else power
-        same = self.links.root(self.links.other(node, tensor)) == self.found.base
+        same = self._is_base(self.links.other(node, tensor))
         if divides:
             return 0.0 if same and power == 1 and node.input[1] == tensor else None
         return 0.0 if same and power == -1 else None
+
+    def _is_base(self, name: str) -> bool:
+        """Whether a tensor is what is squared."""
+        root = self.links.root(name)
+        return root in self.found.less if self.found.minus is not None else root == self.found.base
 
     def _guards(self, node: "NodeProto", tensor: str) -> bool:
         """Whether a node keeps the tensor away from zero, and does nothing else."""

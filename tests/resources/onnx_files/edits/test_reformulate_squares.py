@@ -166,3 +166,33 @@ def test_the_argument_is_not_changed() -> None:
     kept = before.SerializeToString()
     reformulate(before, ["norm"], "sum_of_squares")
     assert before.SerializeToString() == kept
+
+
+def moments(keepdims: int = 1, end: str = "quotient") -> onnx.ModelProto:
+    """E[x^2] - E[x]^2, never below zero, under a root."""
+    nodes = [
+        node("ReduceMean", "x", "m", "mean", axes=[-1], keepdims=keepdims),
+        node("Mul", "x x", "q", "square"),
+        node("ReduceMean", "q", "s", "squares", axes=[-1], keepdims=keepdims),
+        node("Mul", "m m", "n", "squared mean"),
+        node("Sub", "s n", "v", "variance"),
+        node("Relu", "v", "p", "not below zero"),
+        node("Add", "p eps", "g", "guard"),
+        node("Sqrt", "g", "r", "root"),
+    ]
+    ends = {
+        "quotient": [node("Sub", "x m", "d", "deviation"), node("Div", "d r", "y", "quotient")],
+        "hand out": [node("Identity", "r", "y", "end")],
+    }[end]
+    model: onnx.ModelProto = graph([*nodes, *ends], {"x": SHAPE}, ["y"], {"eps": 1e-5})
+    return model
+
+
+@pytest.mark.parametrize(("keepdims", "end"), [(1, "quotient"), (1, "hand out"), (0, "hand out")])
+def test_a_variance_by_moments_takes_the_mean_off_first(tmp_path: Path, keepdims: int, end: str) -> None:
+    before = moments(keepdims, end)
+    after = reformulate(before, ["square"], "sum_of_squares")
+    assert same(before, after, x=normal(*SHAPE) + 3)
+    inputs = {"x": normal(*SHAPE, scale=8) + 150}
+    assert refused(tmp_path, before, inputs)
+    assert refused(tmp_path, after, inputs) == set()
