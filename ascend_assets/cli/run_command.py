@@ -57,14 +57,19 @@ class Watch:
 @click.argument("model")
 @click.option("--commit", default="", metavar="REV", help="Build this commit's files instead of the working tree's.")
 @click.option("--hub", default="", metavar="VERSION", help="Take this version of the model's hub.")
+@click.option("--repair", is_flag=True, help="Repair the newest refused candidate instead of building one.")
+@click.option("--accept", is_flag=True, help="With --repair: also what changes trained weights. You answer for it.")
 @options.maybe_reason
 @options.as_json
-def run(*, model: str, commit: str, hub: str, reason: str, as_json: bool) -> None:
+def run(*, model: str, commit: str, hub: str, repair: bool, accept: bool, reason: str, as_json: bool) -> None:
     """Build a candidate of MODEL and carry it to dev, if every gate lets it pass.
 
     Exit code 0: deployed to dev. 1: judged and refused. 2: not usable.
     """
     from ascend_assets.cli import outcome, session
+
+    if (repair and (commit or hub)) or (accept and not repair):
+        raise click.UsageError("--repair takes neither --commit nor --hub, and --accept needs --repair")
 
     with session.opened(model, commit, hub) as work:
         watch = Watch(quiet=as_json)
@@ -73,9 +78,29 @@ def run(*, model: str, commit: str, hub: str, reason: str, as_json: bool) -> Non
             progress(f"  {'toolchain':28} {work.toolchain()}")
         begin = time.monotonic()
         with listening(watch):
-            ended = work.execute(f"{model}_candidate", reason)
+            job = f"{model}_repair" if repair else f"{model}_candidate"
+            ended = work.execute(job, reason, accept=accept)
+        if repair:
+            tell_repair(work, ended.run_id, as_json=as_json)
         end = outcome.of(work, ended, watch.verdicts, anew=True)
         report(work, end, watch, time.monotonic() - begin, as_json=as_json)
+
+
+def tell_repair(work: "session.Session", run_id: str, *, as_json: bool) -> None:
+    """Say what a repair came to. Raises `Refused` where nothing was repaired."""
+    from ascend_assets.repair.telling import sentence
+
+    record = work.repair(run_id)
+    if record is None:
+        return
+    if not record.repaired:
+        if as_json:
+            print_json({"refused": True, "because": sentence(record), "repair": record.model_dump(mode="json")})
+        raise Refused(sentence(record))
+    if not as_json:
+        say(sentence(record))
+        for line in record.patch.diff.splitlines():
+            say(f"  {line}")
 
 
 @click.command(short_help="Judge the candidate that is there once more, and release it.")

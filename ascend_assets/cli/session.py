@@ -23,6 +23,8 @@ from ascend_assets.codec import AnyRecord, read_record
 from ascend_assets.definitions import build_defs
 from ascend_assets.guard import NotReleasable
 from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
+from ascend_assets.repair import repairing
+from ascend_assets.repair.candidate_records import RepairRecord
 from ascend_assets.spec import HubSource, ModelSpec
 from ascend_assets.stage import AssetKey, Tools
 from ascend_assets.walk import key_of, stages
@@ -62,10 +64,13 @@ class Session:
     hub: str = ""
     """The version of the model's hub that is asked for; empty for none."""
 
-    def execute(self, job: str, reason: str) -> Ended:
-        """Run a job to its end. Raises `KeyboardInterrupt` when Ctrl-C ended it."""
+    def execute(self, job: str, reason: str, *, accept: bool = False) -> Ended:
+        """Run a job to its end. `accept`: a repair may take what needs a person, and it is this one.
+
+        Raises `KeyboardInterrupt` when Ctrl-C ended it.
+        """
         walk = self.definitions.resolve_job_def(job)
-        config: dict[str, Any] = {**_QUIET, "ops": self._ops(job, reason)}
+        config: dict[str, Any] = {**_QUIET, "ops": self._ops(job, reason, accept=accept)}
         interrupted = dg.DagsterExecutionInterruptedError
         with pools.reclaiming(self.instance, self.home.locks), heard(interrupted) as has_come:
             try:
@@ -96,11 +101,20 @@ class Session:
                 found[stage.asset] = read_record(blobs, made.record)
         return found
 
-    def _ops(self, job: str, reason: str) -> dict[str, Any]:
+    def repair(self, run_id: str) -> RepairRecord | None:
+        """The repair that a run made; None where it made none."""
+        made = history.latest(self.instance, repairing.key_of(self.spec.name), run_id)
+        record = read_record(Warehouse().blobs(), made.record) if made is not None and made.run_id == run_id else None
+        return record if isinstance(record, RepairRecord) else None
+
+    def _ops(self, job: str, reason: str, *, accept: bool) -> dict[str, Any]:
         recorded = [stage.asset for stage in stages(self.spec) if stage.name in {"release", "deployment"}]
         ops: dict[str, Any] = {"__".join(a): {"config": {"actor": actor(), "reason": reason}} for a in recorded}
         if job.endswith("_candidate"):
             ops["__".join(key_of(self.spec, "source"))] = {"config": {"commit": self.commit, "hub": self.hub}}
+        if job == repairing.job_name(self.spec.name):
+            form = {"accept": accept, "actor": actor()}
+            ops["__".join(repairing.key_of(self.spec.name))] = {"config": form}
         return ops
 
 

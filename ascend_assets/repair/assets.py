@@ -102,8 +102,10 @@ def _newest(instance: dg.DagsterInstance, spec: ModelSpec, this: str) -> str:
     """The newest failed run of the model that has a candidate. Raises `NothingToRepair`."""
     failed = dg.RunsFilter(tags={history.MODEL_TAG: spec.name}, statuses=[dg.DagsterRunStatus.FAILURE])
     for run in instance.get_runs(failed, limit=20):
+        if run.run_id == this or run.job_name == repairing.job_name(spec.name):
+            continue
         made = history.latest(instance, key_of(spec, "source"), run.run_id)
-        if run.run_id != this and made is not None and made.run_id == run.run_id:
+        if made is not None and made.run_id == run.run_id:
             return run.run_id
     raise NothingToRepair(f"no run of {spec.name} with a candidate has failed lately: name one in `run`")
 

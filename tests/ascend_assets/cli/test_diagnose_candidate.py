@@ -7,6 +7,7 @@ import pytest
 from project_fixtures import make_checkout
 from repairable import write_masked
 from sandbox import Checkout
+from tiny import write_tiny
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,26 @@ def test_a_refused_candidate_is_explained(checkout: Checkout) -> None:
     assert again.returncode == 1
     assert first["explanation"]["zh"][:10] in again.stdout
     assert "建议" in again.stdout
+
+
+def test_a_person_repairs_what_was_refused_here(tmp_path: Path) -> None:
+    made = make_checkout(tmp_path / "checkout")
+    folder = made.root / "ascend_assets" / "defs" / "tiny"
+    write_masked(folder)
+    assert made.ascend("run", "tiny").returncode == 1
+    assert made.ascend("run", "tiny", "--accept").returncode == 2
+    done = made.ascend("run", "tiny", "--repair")
+    assert done.returncode == 0, done.stderr
+    assert "is repaired by clamp_constants" in done.stdout
+    assert "+  remedies:" in done.stdout
+    assert "-repaired" in done.stdout
+    write_tiny(folder, scale=1e6)
+    assert made.ascend("run", "tiny").returncode == 1
+    refused = made.ascend("run", "tiny", "--repair", "--json")
+    assert refused.returncode == 1, refused.stderr
+    found = json.loads(refused.stdout)
+    assert found["refused"]
+    assert "was not repaired" in found["because"]
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import onnx
 import pytest
 from repairable import TWO_TARGETS, write_masked
 from sandbox import GIT, Sandbox, git
-from tiny import DEFS_YAML, write_tiny
+from tiny import DEFS_YAML, labels, write_tiny
 
 from ascend_assets import history, models
+from ascend_assets.assets.repaired_source import NotRepaired, require_repaired
 from ascend_assets.codec import read_record
 from ascend_assets.records import OnnxRecord, Record, SourceRecord
-from ascend_assets.remedies.kinds import ClampConstants
-from ascend_assets.repair.candidate_records import RepairRecord
+from ascend_assets.remedies.kinds import AnyRemedy, ClampConstants, ScaleWeights, SetInputShapes
+from ascend_assets.repair.candidate_records import ProposedPatch, RepairRecord, TargetRepair
+from ascend_assets.repair.records import Figures, Repair
 from ascend_assets.repair.repairing import OF_TAG
 from resources.candidates import Candidate
 
@@ -223,6 +226,57 @@ def test_its_bounds_are_the_models(sandbox: Sandbox) -> None:
     assert not sandbox.run().success
     assert not run(sandbox).success
     assert len(repair(sandbox).targets[0].repair.attempts) <= 2
+
+
+def test_weights_wait_for_a_person_whose_name_stands_in_the_release(sandbox: Sandbox) -> None:
+    """The first layer's weights are beyond FP16, their products are not: nothing but scaling them helps."""
+    write_tiny(sandbox.model, scale=1e5)
+    x = (np.random.default_rng(7).normal(size=(64, 8)) * 1e-3).astype(np.float32)
+    np.savez(sandbox.model / "evaluation.npz", x=x, labels=labels(x, 0, 1e5))
+    sandbox.commit()
+    assert not sandbox.run().success
+    assert not run(sandbox).success
+    alone = repair(sandbox)
+    assert not alone.remedies
+    assert "scale_weights" in {remedy.kind for remedy in alone.for_person}
+    assert run(sandbox, {"accept": True, "actor": "Bob <bob@example.com>"}).success
+    record = repair(sandbox)
+    assert [remedy.kind for remedy in record.graph] == ["scale_weights"]
+    assert record.accepted_by == "Bob <bob@example.com>"
+    release = sandbox.store.registry().latest("tiny")
+    assert release is not None
+    assert release.authors == ("Ada <ada@example.com>", "Bob <bob@example.com>"), "neither may approve it"
+
+
+def test_a_record_that_nobody_accepted_becomes_no_candidate() -> None:
+    """However it came into the store: who can write there is not who may decide."""
+    weights = ScaleWeights(nodes=("hidden",), power=2)
+    with pytest.raises(NotRepaired, match="was not repaired"):
+        require_repaired(_record(ended="no"))
+    with pytest.raises(NotRepaired, match="a person has to accept it"):
+        require_repaired(_record(graph=(weights,), ended="all pass"))
+    guessed = SetInputShapes(shapes={"x": (1, 8)}, assumed=("x",))
+    with pytest.raises(NotRepaired, match="a person has to accept it"):
+        require_repaired(_record(options=(guessed,), ended="all pass"))
+    require_repaired(_record(graph=(weights,), ended="all pass", accepted_by="Bob"))
+
+
+def _record(*, options: tuple[AnyRemedy, ...] = (), **fields: Any) -> RepairRecord:
+    found = Repair(
+        status="repaired" if fields.get("graph") or options else "not_repaired",
+        causes=(),
+        attempts=(),
+        remedies=(),
+        before=Figures(refused=("overflow_layers",)),
+        after=None,
+        origin="emulated",
+        ended="",
+        seconds=0.0,
+    )
+    about: dict[str, Any] = dict.fromkeys(("key", "model", "failed", "run", "commit", "source", "onnx"), "x")
+    targets = (TargetRepair(target="t", repair=found, options=options),)
+    own = {"made_from": {}, "refused": (), "targets": targets, "patch": ProposedPatch(diff="")}
+    return RepairRecord(**{**about, **own, **fields})
 
 
 @pytest.mark.parametrize(
