@@ -46,25 +46,28 @@ def observe(case: Case) -> Iterator[Observation]:
     lost = _without_reference(case.comparison)
     if lost:
         yield _not_finite(faults, lost)
-        return
     own = tuple(faults.nodes(faults.own))
     if own:
         yield from _first(faults, case)
         yield _own(faults, own)
         yield _rounded(faults, own)
         yield from _narrow_file(faults, own)
-    else:
+    elif not lost:
         yield from _accumulated(faults)
 
 
 def _without_reference(comparison: Comparison) -> str:
-    """An output that is not finite in FP32, so that nothing can be said of the device; empty for none."""
+    """An output that is not finite in FP32, so that no repair of the device's numbers brings it within limits.
+
+    Its distance is no number although every element that is finite in FP32 is finite on the device. Empty for none.
+    """
     names = [o.name for o in comparison.outputs if math.isnan(o.relative_euclidean_distance) and not o.non_finite]
-    return names[0] if names and not any(layer.overflow for layer in comparison.layers) else ""
+    return names[0] if names else ""
 
 
 def _not_finite(faults: Faults, output: str) -> Observation:
-    lost = [layer for layer in faults.layers.values() if math.isnan(layer.relative_euclidean_distance)]
+    layers = faults.layers.values()
+    lost = [layer for layer in layers if math.isnan(layer.relative_euclidean_distance) and not layer.overflow]
     node, op = (lost[0].node, lost[0].op) if lost else ("-", "-")
     return Observation(
         kind="reference_not_finite",

@@ -5,6 +5,7 @@ or any opinion.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ class Reading:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.graph = case.graph or Graph(0, (), {}, (), ())
-        self.nodes = self.graph.nodes
+        self.nodes = tuple(map(_in_its_domain, self.graph.nodes))
 
     @cached_property
     def maker(self) -> dict[str, Node]:
@@ -182,6 +183,11 @@ class Reading:
     def narrow(self, node: Node) -> bool:
         """Whether the device computes a node in FP16 or BF16."""
         return self.kind(node) in OVERFLOWS
+
+
+def _in_its_domain(node: Node) -> Node:
+    """The node, called `<domain>::<operator>` where a foreign domain calls its own operator like one of ONNX's."""
+    return node if node.domain == "ai.onnx" else replace(node, op=f"{node.domain}::{node.op}")
 
 
 def _decoded(proto: "onnx.TensorProto") -> "NDArray[Any] | None":

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numeric_faults import model, options, step, unseen
 from numeric_profiles import refused
+from onnx import helper
 
 from ascend_assets.diagnosis.case import Case
 from ascend_assets.diagnosis.observers import (
@@ -92,6 +93,15 @@ def test_every_fact_states_what_its_kind_promises() -> None:
 def test_a_model_without_its_weights_is_looked_at_as_far_as_it_goes() -> None:
     made = model([step("MatMul", "x w", "y")], {"x": (4, 100)}, {"w": np.full((100, 64), 1e9, np.float32)})
     made.graph.initializer[0].ClearField("raw_data")
+    assert not [fact for observer in OBSERVERS for fact in observer.observe(unseen(made))]
+
+
+@pytest.mark.parametrize("op", ["Cast", "Concat", "Conv", "Exp", "Mul", "Pow", "ReduceMean", "Resize", "Sub", "Where"])
+def test_a_foreign_operator_is_not_what_onnx_calls_so(op: str) -> None:
+    made = model([step("Relu", "x", "y")], {"x": (4,)})
+    made.opset_import.add(domain="somebody.else", version=1)
+    made.graph.node.insert(0, helper.make_node(op, [], ["z"], name="z", domain="somebody.else"))
+    made.graph.node.append(helper.make_node(op, ["z"], ["v"], name="v", domain="somebody.else"))
     assert not [fact for observer in OBSERVERS for fact in observer.observe(unseen(made))]
 
 
