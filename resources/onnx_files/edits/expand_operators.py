@@ -21,8 +21,8 @@ from resources.onnx_files.walk import label, nodes
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
-_ROUNDS = 8
-"""Bodies may hold what is to be expanded in turn; ONNX's go three deep."""
+_ROUNDS = 64
+"""Bodies may hold what is to be expanded in turn, three deep in ONNX's; and types may show only behind what was."""
 
 Key = tuple[str, str]
 
@@ -30,9 +30,10 @@ Key = tuple[str, str]
 def expand_operators(model: "ModelProto", operators: Collection[str]) -> "ModelProto":
     """The model with every node of `operators` (`<domain>::<operator>`, `ai.onnx` for the default) written out.
 
-    One of the model's own functions brings all of them with it, for no compiler takes any. `ai.onnx::If` and
-    `ai.onnx::Loop` are taken where a constant decides them, `ai.onnx::DequantizeLinear` where it only stores a constant
-    in fewer bits. Raises `EditError` for what cannot be written out, with the nodes.
+    A domain that no node needs any more is imported no more. One of the model's own functions brings all of them with
+    it, for no compiler takes any. `ai.onnx::If` and `ai.onnx::Loop` are taken where a constant decides them,
+    `ai.onnx::DequantizeLinear` where it only stores a constant in fewer bits. Raises `EditError` for what cannot be
+    written out, with the nodes.
     """
     wanted = {_key(text) for text in operators}
     if not _of(nodes(model), wanted):
@@ -43,16 +44,26 @@ def expand_operators(model: "ModelProto", operators: Collection[str]) -> "ModelP
     added = facts.remember(bones)
     decided(bones, wanted)
     dequantized(bones, wanted, model)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS + 1):
         if not _of(nodes(bones), wanted):
+            _drop_imports(bones, {domain for domain, _ in wanted})
             return closed(bones, model, stale=added)
         expand_once(bones, wanted)
         if sum(1 for _ in nodes(bones)) > DEFAULT.nodes:
             raise EditError(f"it would have more than {DEFAULT.nodes:,} nodes")
-    left = _of(nodes(bones), wanted)
-    if left:
-        raise EditError(f"node {shown(label(left[0]))} ({shown(left[0].op_type)}) expands into itself")
-    return closed(bones, model, stale=added)
+    left = next(iter(_of(nodes(bones), wanted)), None)
+    what = f"node {shown(label(left))} ({shown(left.op_type)})" if left else "an operator"
+    raise EditError(f"{what} expands into more of its kind, again and again")
+
+
+def _drop_imports(bones: "ModelProto", domains: Collection[str]) -> None:
+    """Forget the domains of what was written out, in place, where no other node needs them: ATC takes one."""
+    used = {node.domain for node in nodes(bones)} | set(DEFAULT_DOMAINS)
+    gone = {domain for domain in domains if domain not in used}
+    kept = [(entry.domain, entry.version) for entry in bones.opset_import if entry.domain not in gone]
+    del bones.opset_import[:]
+    for domain, version in kept:
+        bones.opset_import.add(domain=domain, version=version)
 
 
 def _key(text: str) -> Key:
@@ -87,16 +98,21 @@ def without_functions(bones: "ModelProto") -> "ModelProto":
 
 
 def expand_once(bones: "ModelProto", wanted: Collection[Key]) -> None:
-    """Write out every node of `wanted`, in place, once. Raises `EditError` that lists those which cannot be."""
+    """Write out every node of `wanted` that can be, in place, once.
+
+    Raises `EditError` that lists those which cannot be, unless others could: behind these more is known next time.
+    """
     names, opset = Names(bones), opset_of(bones)
     all_facts = facts.of_all(bones)
     reasons: list[str] = []
+    progress = False
     # Graphs inside nodes come after the graph around them, and are edited before it is written anew.
     for graph, known in reversed(list(zip(facts.graphs(bones), all_facts, strict=True))):
         new, weights = _graph(graph, wanted, known, names, opset, reasons)
         if new:
+            progress = True
             replace(graph, new, weights)
-    if reasons:
+    if reasons and not progress:
         raise refused(reasons, "not everything can be written out in simpler operators")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from resources.onnx_files.edits.stand_ins import put_in
 from resources.onnx_files.folding import fold
 from resources.onnx_files.limits import ShapeError
 from resources.onnx_files.shapes import declared, inputs, skeleton, with_shapes
@@ -83,6 +84,8 @@ def inferred(model: "ModelProto") -> "ModelProto":
     import onnx
 
     bones = skeleton(model)
+    for graph in reversed(graphs(bones)):
+        put_in(graph)
     try:
         bones = with_shapes(bones, _open_inputs(bones), None)
         deep = onnx.shape_inference.infer_shapes(bones)

@@ -12,43 +12,52 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
+class _Taken:
+    """Names that are given once, however many ask for the same."""
+
+    def __init__(self) -> None:
+        self.names = {""}
+        self._next: dict[str, int] = {}
+
+    def take(self, wanted: str) -> str:
+        name, number = wanted, self._next.get(wanted, 1)
+        while name in self.names:
+            name, number = f"{wanted}_{number}", number + 1
+        self._next[wanted] = number
+        self.names.add(name)
+        return name
+
+
 class Names:
     """Names that are taken in a model, in all of its graphs, and new ones beside them."""
 
     def __init__(self, model: "ModelProto") -> None:
-        self._nodes: set[str] = set()
-        self._tensors: set[str] = set()
+        self._nodes = _Taken()
+        self._tensors = _Taken()
         for node in nodes(model):
-            self._nodes.add(node.name)
-            self._tensors.update(node.input, node.output)
+            self._nodes.names.add(node.name)
+            self._tensors.names.update(node.input, node.output)
         for scope in scopes(model):
             graph = scope.graph
             for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
-                self._tensors.add(value.name)
+                self._tensors.names.add(value.name)
 
     def node(self, wanted: str) -> str:
         """`wanted`, or with a number behind it where it is taken. It is taken from now on."""
-        return _free(wanted, self._nodes)
+        return self._nodes.take(wanted)
 
     def tensor(self, wanted: str) -> str:
         """`wanted`, or with a number behind it where it is taken. It is taken from now on."""
-        return _free(wanted, self._tensors)
-
-
-def _free(wanted: str, taken: set[str]) -> str:
-    name, number = wanted, 1
-    while name in taken or not name:
-        name, number = f"{wanted}_{number}", number + 1
-    taken.add(name)
-    return name
+        return self._tensors.take(wanted)
 
 
 def write_names(model: "ModelProto") -> None:
     """Name every unnamed node of the main graph, in place: as `graph.view` does, unless another node has that name."""
-    taken = {node.name for node in model.graph.node if node.name}
+    taken = _Taken()
+    taken.names.update(node.name for node in model.graph.node)
     for index, node in enumerate(model.graph.node):
         if not node.name:
-            node.name = _free(f"{node.op_type}_{index}", taken)
+            node.name = taken.take(f"{node.op_type}_{index}")
 
 
 def name_all(model: "ModelProto") -> "ModelProto":

@@ -123,12 +123,12 @@ def _weights(graph: "GraphProto", bones: "GraphProto", original: "GraphProto") -
     held = {weight.name for weight in bones.initializer}
     listed = {value.name for value in original.input}
     added = {weight.name for weight in original.initializer} - listed
-    read = {value.name for value in graph.output}.union(*(reads(node) for node in graph.node))
+    needed = listed.union({value.name for value in graph.output}, *(reads(node) for node in graph.node))
     graph.input.extend(value for value in bones.input if value.name not in added)
     outside = [weight for weight in original.initializer if weight.name not in held]
-    bones_inputs = {value.name for value in bones.input}
-    graph.initializer.extend(weight for weight in bones.initializer if weight.name in read | listed)
-    graph.initializer.extend(w for w in outside if w.name in bones_inputs and w.name in read | listed)
+    carried = needed.intersection(value.name for value in bones.input)
+    graph.initializer.extend(weight for weight in bones.initializer if weight.name in needed)
+    graph.initializer.extend(weight for weight in outside if weight.name in carried)
 
 
 def _values(graph: "GraphProto", stale: Collection[str] | None) -> None:

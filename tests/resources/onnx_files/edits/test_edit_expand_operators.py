@@ -226,6 +226,30 @@ def test_activations_that_are_rounded_on_the_way_are_left() -> None:
     assert "give the floating-point model" in said
 
 
+def test_what_onnx_runtime_s_optimiser_wrote_comes_apart_again() -> None:
+    text = """g (float[2,4,8] x) => (float[2,4,8] y) {
+        g = com.microsoft.BiasGelu(x, b)
+        p = com.microsoft.FusedMatMul<transB = 1, alpha = 0.5>(g, w)
+        n, m, v, s = com.microsoft.SkipLayerNormalization(p, x, b, b)
+        a = Add(n, s)
+        q = com.microsoft.QuickGelu(a)
+        y = com.microsoft.FastGelu(q)
+    }"""
+    before = parse(text, {"b": f32(8), "w": f32(8, 8)}, imports=MS)
+    kinds = ("BiasGelu", "FusedMatMul", "SkipLayerNormalization", "QuickGelu", "FastGelu")
+    after = edited(expand(*(f"com.microsoft::{kind}" for kind in kinds)), before)
+    assert {node.domain for node in after.graph.node} == {""}
+
+
+def test_a_domain_goes_with_its_last_operator() -> None:
+    text = "g (float[2] x) => (float[2] y) { t = com.microsoft.Gelu(x) y = com.microsoft.QuickGelu(t) }"
+    before = parse(text, imports=MS)
+    one_left = edited(expand("com.microsoft::Gelu"), before)
+    assert {entry.domain for entry in one_left.opset_import} == {"", "com.microsoft"}
+    after = edited(expand("com.microsoft::Gelu", "com.microsoft::QuickGelu"), before)
+    assert [entry.domain for entry in after.opset_import] == [""]
+
+
 def test_several_that_cannot_be_written_out_are_said_at_once() -> None:
     text = "g (float[2] x) => (float[2] y) { [a] t = com.microsoft.Odd(x) [b] y = com.microsoft.Odd(t) }"
     said = refusal(expand("com.microsoft::Odd"), parse(text, imports=MS))
