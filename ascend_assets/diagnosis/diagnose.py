@@ -131,7 +131,13 @@ def checked(known: tuple[Rule, ...], observers: Iterable[Observer]) -> tuple[Rul
 def concluded(case: Case, known: tuple[Rule, ...], facts: tuple[Observation, ...]) -> tuple[Cause, ...]:
     """What rules make of facts: one cause a rule, the most confident first, rules' own order among equals."""
     seen = shown(case)
-    found = {rule: [fact for fact in facts if rule.matches(fact.kind, fact.values)] for rule in known}
+    by_kind: dict[str, list[Observation]] = {}
+    for fact in facts:
+        by_kind.setdefault(fact.kind, []).append(fact)
+    found = {
+        rule: [fact for fact in by_kind.get(rule.observation, ()) if rule.matches(fact.kind, fact.values)]
+        for rule in known
+    }
     explained = {said for rule, own in found.items() if not rule.fallback for said in map(_message, own) if said}
     causes = []
     for rule, own in found.items():
@@ -142,8 +148,8 @@ def concluded(case: Case, known: tuple[Rule, ...], facts: tuple[Observation, ...
 
 
 def _message(fact: Observation) -> tuple[str, str] | None:
-    """Which of the compiler's messages an observation was read from: its code and its words."""
-    code, said = fact.values.get("code"), fact.values.get("said")
+    """Which of the compiler's messages an observation was read from: its code, and its words whatever the operator."""
+    code, said = fact.values.get("code"), fact.values.get("about")
     return (str(code), str(said)) if code is not None and said is not None else None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from ascend_assets.diagnosis.case import Case, Observation, Value
 from ascend_assets.diagnosis.telling import plain
 from ascend_assets.remedies.kinds import Remedy
+from resources.ascend.cann.compiling.mentions import mention
 from resources.ascend.toolchain import Diagnostic
 
 SAID = ("code", "said")
@@ -22,6 +23,12 @@ def errors(case: Case, *codes: str) -> Iterator[Diagnostic]:
 def warnings(case: Case, *codes: str) -> Iterator[Diagnostic]:
     """Warnings with one of the codes."""
     return (item for item in case.diagnostics if item.code.startswith("W") and item.code in codes)
+
+
+def _without_name(item: Diagnostic) -> str:
+    """The message without its operator's name: the same for all operators that it is printed for."""
+    name = mention(item.message).node
+    return plain(item.message.replace(name, "", 1) if name else item.message)
 
 
 def fact(
@@ -39,7 +46,7 @@ def fact(
         kind=kind,
         says=says or f"{item.code}: {said}",
         nodes=item.nodes if nodes is None else nodes,
-        values={"code": item.code, "said": said, **(values or {})},
+        values={"code": item.code, "said": said, "about": _without_name(item), **(values or {})},
         remedies=remedies or {},
         from_="log",
     )

@@ -16,10 +16,13 @@ MAKES = {"message": Kind(("family", *SAID)), "no_message": Kind()}
 
 def observe(case: Case) -> Iterator[Observation]:
     """Each error, and a refusal that came without any."""
-    said = False
+    said: set[tuple[object, object]] = set()
     for item in errors(case):
-        said = True
-        yield fact("message", item, values={"family": family(item.code) or "unknown"})
+        one = fact("message", item, values={"family": family(item.code) or "unknown"})
+        key = one.values["code"], one.values["about"]
+        if key not in said:
+            said.add(key)
+            yield one
     refused = any(verdict.criterion in conversion.CRITERIA_NAMES for verdict in case.refused)
     if refused and not said and not case.environment:
         yield Observation("no_message", "the compiler refused the model and said nothing", from_="verdicts")

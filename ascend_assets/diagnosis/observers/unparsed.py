@@ -5,7 +5,7 @@ Here belongs finding them. Not here: why there is no parser, and what may help (
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ascend_assets.diagnosis.case import Case
@@ -46,10 +46,17 @@ class Unparsed:
 def unparsed(case: Case) -> tuple[Unparsed, ...]:
     """Every operator without a parser: those that a compiler named, then those of the graph that it did not."""
     found: dict[str, Unparsed] = {}
-    for one in (*_from_messages(case), *(_from_graph(case.model) if case.model is not None else ())):
+    nodes: dict[str, dict[str, None]] = {}
+    for one in _from_messages(case):
         if len(found) < MAX_OPERATORS:
             found.setdefault(one.operator, one)
-    return tuple(found.values())
+        nodes.setdefault(one.operator, {}).update(dict.fromkeys(one.nodes))
+    for one in _from_graph(case.model) if case.model is not None else ():
+        # A message without nodes is about those of the graph.
+        nodes[one.operator] = nodes.get(one.operator) or dict.fromkeys(one.nodes)
+        if len(found) < MAX_OPERATORS:
+            found.setdefault(one.operator, one)
+    return tuple(replace(one, nodes=tuple(nodes[operator])) for operator, one in found.items())
 
 
 def _from_messages(case: Case) -> Iterator[Unparsed]:

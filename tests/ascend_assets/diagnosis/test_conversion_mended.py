@@ -8,9 +8,10 @@ from ascend_assets.diagnosis.diagnose import diagnose
 from ascend_assets.remedies.apply import apply_graph, apply_options
 from ascend_assets.remedies.kinds import AnyRemedy
 
-ONE_AFTER_THE_OTHER = ("domains.needed", "inputs.wrong_name", "options.kept_name", "options.one_gear")
+ONE_AFTER_THE_OTHER = ("inputs.wrong_name", "options.kept_name", "options.one_gear")
 """Rules whose remedies belong together."""
 BY_ONE = (
+    "domains.needed",
     "domains.unneeded",
     "dtypes.bfloat16",
     "dtypes.bfloat16_refused",
@@ -23,6 +24,7 @@ BY_ONE = (
     "inputs.unfitting",
     "inputs.wrong_rank",
     "operators.constant_control_flow",
+    "operators.contrib",
     "operators.local_function",
     "opset.too_new",
     "opset.too_old",

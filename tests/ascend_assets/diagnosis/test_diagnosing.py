@@ -155,8 +155,8 @@ def test_the_most_confident_cause_stands_first_and_equals_keep_the_rules_order()
 def test_a_fallback_speaks_only_of_messages_that_nothing_else_explains() -> None:
     general = rule("odd.any", fallback=True, confidence=0.2)
     special = rule("odd.special", where=({"value": "code", "is": "equal", "than": "E1"},))
-    known = fact(from_="log", code="E1", said="known")
-    unknown = fact(from_="log", code="E2", said="unknown")
+    known = fact(from_="log", code="E1", about="known")
+    unknown = fact(from_="log", code="E2", about="unknown")
     assert [cause.rule for cause in concluded(failing(), (general, special), (known,))] == ["odd.special"]
     both = concluded(failing(), (general, special), (known, unknown))
     assert [cause.rule for cause in both] == ["odd.special", "odd.any"]
@@ -215,6 +215,8 @@ def test_ten_thousand_messages_are_one_cause_within_bounds() -> None:
     causes = {cause.rule: cause for cause in diagnose(Case(options(), diagnostics=(*items, crowd)))}
     assert time.monotonic() - begin < 60
     assert causes["opset.too_new"].confidence >= 0.95
+    assert len(causes["opset.too_new"].nodes) == MAX_NODES
+    assert [item.says for item in causes["unknown.code"].evidence] == ["E98765: nobody knows"]
     assert all(len(cause.nodes) <= MAX_NODES and len(cause.evidence) <= MAX_EVIDENCE for cause in causes.values())
     assert all(len(cause.explanation.en) < 10_000 for cause in causes.values())
 
