@@ -105,6 +105,8 @@ def _large(reading: Reading, tensor: str, least: float, users: tuple[Node, ...])
     if array is None or array.dtype.kind not in "fiu" or not array.size:
         return None
     values = array.ravel()
+    if max(-float(values.min()), float(values.max())) < least:  # weights, nearly always: NaN and infinity are not below
+        return None
     finite = values[np.isfinite(values)] if array.dtype.kind == "f" else values
     if not finite.size:
         return None
