@@ -5,6 +5,8 @@ Here belong names, families and parameters. Not here: how a fault is planted (`f
 does not have.
 """
 
+from dataclasses import replace
+
 from benchmarks.repair import faults_constants as constants
 from benchmarks.repair import faults_conversion as conversion
 from benchmarks.repair import faults_numbers as numbers
@@ -125,6 +127,16 @@ _HELD_OUT = (
     block("clipped_inverse", "overflow", numbers.clipped_inverse(1e-6)),
     block("large_angle", "rounding", numbers.large_angle(4000.0)),
     block("quiet_detour", "rounding", numbers.quiet_detour(1e-8)),
+    block("written_softplus", "overflow", numbers.written_softplus(18.0)),
+    block("layer_scale", "rounding", numbers.layer_scale(1e-7)),
+    Fault("opset_10", "opset", graft=conversion.relabelled(10)),
+    Fault("both_default_domains", "domains", graft=conversion.spare_domain("ai.onnx", 17)),
+    Fault("fake_quantised", "operators", graft=operators.fake_quantised, unattended=False),
+    block("constant_branch", "operators", operators.constant_branch),
+    replace(
+        block("nonzero_310", "dynamic", operators.nonzero, unattended=False), graft=options.given("--soc", "Ascend310")
+    ),
+    block("huge_weights", "constants", numbers.huge_weights(4e5), unattended=False),
     block("data_resize_held_out", "resize", operators.data_resize, unattended=False),
     Fault("loop_held_out", "operators", graft=operators.refined, unattended=False),
 )

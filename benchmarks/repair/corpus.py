@@ -221,6 +221,14 @@ _HELD_OUT = _cases(
     crnn function_tanh written_softmax_22
     pointnet wrong_rank squared_distances
     din mask_1e10_where dead_l2_1e8_clip
+    generator written_softplus
+    pointnet layer_scale
+    pointnet opset_10
+    retina both_default_domains
+    efficientnet fake_quantised
+    convnext constant_branch
+    speech nonzero_310
+    t5 huge_weights
     deeplab data_resize_held_out
     gpt loop_held_out
     """,

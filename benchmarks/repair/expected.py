@@ -53,6 +53,14 @@ FAULTS: dict[str, str] = {
     "quiet_norm_1e10": r"fp16_epsilon\.guard_lost|fp16_overflow\.underflow",
     "class_offset_7680": r"fp16_constants\.(factor|scale|operand)|fp16_overflow\.|fp16_patterns\.cancellation",
     **dict.fromkeys(("far_softplus", "far_softplus_3e5"), r"fp16_patterns\.scaled_around|fp16_constants\.scale"),
+    "written_softplus": r"fp16_patterns\.(logistic|log_sum_exp|exponential)|fp16_overflow\.value",
+    "layer_scale": r"fp16_(patterns|overflow|constants|epsilon)\.",
+    "opset_10": r"opset\.",
+    "both_default_domains": r"domains\.",
+    "fake_quantised": r"operators\.quantized",
+    "constant_branch": r"operators\.constant_control_flow",
+    "nonzero_310": r"dynamic\.",
+    "huge_weights": r"fp16_constants\.weight|fp16_overflow\.",
     "quiet_detour": r"fp16_patterns\.scaled_around|fp16_overflow\.underflow|fp16_constants\.scale",
 }
 """Fault -> the same, where its family would say too little or too much."""

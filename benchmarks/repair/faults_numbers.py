@@ -306,3 +306,35 @@ def quiet_detour(scale: float) -> Block:
         return net.op("Mul", low, net.const(1 / scale))
 
     return on_rows(inner)
+
+
+def written_softplus(gain: float) -> Block:
+    """A smooth rectifier written out as log(1 + exp(x)), of values whose exponentials pass 65504."""
+
+    def inner(net: Net, x: str) -> str:
+        y = scaled(net, net.op("Tanh", x), gain)
+        return net.op("Mul", net.op("Log", net.op("Add", net.op("Exp", y), net.const(1.0))), net.const(1 / gain))
+
+    return on_rows(inner)
+
+
+def layer_scale(gain: float) -> Block:
+    """A trained gain per feature, so small that FP16 hardly holds it, undone by what follows."""
+
+    def inner(net: Net, x: str) -> str:
+        low = scaled(net, net.op("Tanh", x), gain)
+        length = net.op("Sqrt", net.reduce("ReduceMean", net.op("Mul", low, low), -1))
+        return net.op("Div", low, net.op("Add", length, net.const(gain * 1e-2)))
+
+    return on_rows(inner)
+
+
+def huge_weights(gain: float) -> Block:
+    """A trained matrix beyond FP16's range behind small activations: nothing but the weights can be changed."""
+
+    def inner(net: Net, x: str) -> str:
+        width = net.shape(x)[-1]
+        low = net.op("Mul", net.op("Tanh", x), net.const(1e-2))
+        return net.op("Mul", net.op("MatMul", low, net.weight((width, width), width, gain)), net.const(100 / gain))
+
+    return on_rows(inner)

@@ -111,3 +111,35 @@ def refined(sample: Sample) -> Sample:
         helper.make_node("Loop", ["trips", "start", "before_loop"], [name], name="refine", body=body)
     )
     return sample.edited(model)
+
+
+def constant_branch(net: Net, x: str) -> str:
+    """An If whose condition is a constant, as scripted modules leave it."""
+    shape = net.shape(x)
+    info = helper.make_tensor_value_info
+    graphs = {}
+    for name, op in (("then_branch", "Sigmoid"), ("else_branch", "Tanh")):
+        made = f"{name}_out"
+        graphs[name] = helper.make_graph(
+            [helper.make_node(op, [x], [made])], name, [], [info(made, TensorProto.FLOAT, shape)]
+        )
+    return net.sized(net.op("If", net.const(True, np.bool_), **graphs), shape)
+
+
+def fake_quantised(sample: Sample) -> Sample:
+    """Activations rounded to int8 and back before each matrix product: a model prepared for another vendor."""
+    model = copied(sample.model)
+    graph, nodes = model.graph, []
+    extra = [(np.array(0.05, np.float32), "act_scale"), (np.array(0, np.int8), "act_zero")]
+    graph.initializer.extend(numpy_helper.from_array(np.asarray(v), n) for v, n in extra)
+    for index, node in enumerate(graph.node):
+        if node.op_type in {"Conv", "Gemm"}:
+            names = [f"act_{index}_q", f"act_{index}_f"]
+            nodes.append(helper.make_node("QuantizeLinear", [node.input[0], "act_scale", "act_zero"], names[:1]))
+            nodes.append(helper.make_node("DequantizeLinear", [names[0], "act_scale", "act_zero"], names[1:]))
+            node.input[0] = names[1]
+        nodes.append(node)
+    rest = list(nodes)
+    del graph.node[:]
+    graph.node.extend(rest)
+    return sample.edited(model)
