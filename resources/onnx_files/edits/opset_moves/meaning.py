@@ -46,6 +46,8 @@ def _softmax_up(site: Site) -> None:
 def _dropout_down(site: Site) -> None:
     if site.has(2) and bool(site.value(2, "training mode").ravel()[0]):
         raise EditError("it is in training mode")
+    if any(site.node.output[1:]):
+        raise EditError("it hands out its mask, which is another before opset 12")
     ratio = float(site.value(1, "ratio").ravel()[0]) if site.has(1) else 0.5
     site.write.ops("Dropout", site.input(0), outs=list(site.node.output), ratio=ratio)
 
