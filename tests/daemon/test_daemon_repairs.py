@@ -1,5 +1,6 @@
 """A commit that FP16 spoils, with the real daemon: refused, explained, repaired and released to dev without a hand."""
 
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -33,7 +34,7 @@ def test_a_refused_commit_is_repaired_and_released_without_a_hand(tmp_path: Path
     with serving() as hook, daemon_of(place.checkout, TEAM_CHAT=hook.address) as daemon:
         daemon.start()
         for sensor in ("commits_origin", "repairs"):
-            daemon.wait_for(f"a first look of {sensor}", lambda sensor=sensor: daemon.ticks(sensor))
+            daemon.wait_for(f"a first look of {sensor}", partial(daemon.ticks, sensor))
         write_masked(model_folder(place.author, "tiny"))
         made = commit(place.author, "a mask that FP16 does not hold")
         place.push()

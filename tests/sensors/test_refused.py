@@ -44,6 +44,9 @@ def test_a_refused_candidate_gets_its_page(sandbox: Sandbox, state: Path) -> Non
     assert page.is_relative_to(state)
     assert "hidden" in page.read_text()
     assert page.stem == observation.metadata[history.CANDIDATE].value
+    assert "Why it was refused" in page.read_text()
+    assert "first" in str(observation.metadata["causes"].value), "the weight that FP16 does not hold"
+    assert "→" in str(observation.metadata["原因"].value)
 
 
 def test_a_refused_compilation_gets_its_page_too(sandbox: Sandbox) -> None:
@@ -54,7 +57,10 @@ def test_a_refused_compilation_gets_its_page_too(sandbox: Sandbox) -> None:
     assert isinstance(answer, dg.SensorResult)
     (observation,) = answer.asset_events
     assert "conversion_errors" in (observation.description or "")
-    assert "no_such_node" in Path(str(observation.metadata["page"].value)).read_text()
+    page = Path(str(observation.metadata["page"].value)).read_text()
+    assert "no_such_node" in page
+    assert "The compiler&#39;s own words" in page or "The compiler's own words" in page, "its log was kept"
+    assert "Why it was refused" in page
 
 
 def test_a_run_that_fell_for_another_reason_is_skipped(sandbox: Sandbox) -> None:

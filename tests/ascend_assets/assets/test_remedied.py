@@ -170,7 +170,7 @@ def test_what_a_models_own_code_made_is_repaired_and_never_made_again(sandbox: S
 
 
 def test_records_that_were_stored_before_keep_their_bytes() -> None:
-    signature = {"inputs": [], "outputs": []}
+    signature: dict[str, list[str]] = {"inputs": [], "outputs": []}
     file = {"sha256": "a" * 64, "size": 1, "name": "model.onnx"}
     stored = {"stage": "onnx", "key": "", "made_from": {}, "file": file, "signature": signature, "evaluation": None}
     record = OnnxRecord.model_validate(stored)
