@@ -117,13 +117,18 @@ class _Run:
 
     def _searched(self) -> str:
         state, compiled = self.search.start, None
+        nearest, seen = state, set[str]()
         while not state:
             if compiled is None and not objections(state.outcome):
                 compiled = state
-            following = self._following(state)
+            nearest = min(nearest, state, key=self.steps.distance)
+            # What does not pass is false, so that each way is asked for by name.
+            following = self._following(state, seen)
+            following = self.steps.another() if following is None else following
+            following = self._asked(nearest) if following is None else following
             if following is None:
-                self._for_person(state)
-                return "no rule, no search and no proposer has anything left to try" + self._reached(state)
+                self._for_person(nearest)
+                return "no rule, no search and no proposer has anything left to try" + self._reached(nearest)
             state = following
         if compiled is not None and self.steps.price(state) > CHEAP:
             # Where edits were piled up, as few layers in FP32 may cost less.
@@ -133,19 +138,26 @@ class _Run:
         number = len(self.passing)
         return f"the cheapest of {number} sets that pass" if number > 1 else "the one set that passes"
 
-    def _following(self, state: State) -> State | None:
-        """The next state: by rules, without them, or by what a proposer says."""
-        case, causes = self.look(state)
+    def _following(self, state: State, seen: set[str]) -> State | None:
+        """The next state, by rules or without them; None where there is none, or it was looked for before."""
+        key = self.search.key(state.remedies)
+        if key in seen:
+            return None
+        seen.add(key)
+        _, causes = self.look(state)
         following = self.steps.from_causes(state, causes)
-        if following is None:
-            following = self.steps.without_rules(state)
-        for proposer in self.proposers if following is None else ():
+        return self.steps.without_rules(state) if following is None else following
+
+    def _asked(self, state: State) -> State | None:
+        """The next state by what a proposer says of the nearest one."""
+        for proposer in self.proposers:
+            case, causes = self.look(state)
             proposed = proposer(case, causes)
             self.keep(proposed)
             following = self.steps.from_causes(state, proposed)
             if following is not None:
-                break
-        return following
+                return following
+        return None
 
     def _rule(self, state: State) -> str:
         """The rule by which a state was first tried."""

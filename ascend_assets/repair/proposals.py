@@ -50,10 +50,15 @@ class Proposal:
 
         A mere risk is not, nor a mode for the whole model, nor more nodes in FP32 than suffice.
         """
-        if self.confidence < SURE or isinstance(self.remedy, MixPrecision | SetPrecisionMode):
+        if self.confidence < SURE or of_whole_model(self.remedy):
             return False
         kept = set(self.remedy.nodes) if isinstance(self.remedy, KeepDtype) else set()
         return not any(isinstance(one, KeepDtype) and set(one.nodes) <= kept for one in passing)
+
+
+def of_whole_model(remedy: Remedy) -> bool:
+    """Whether it changes the arithmetic of every node, whichever is at fault."""
+    return isinstance(remedy, MixPrecision | SetPrecisionMode)
 
 
 def unattended(remedy: Remedy) -> bool:

@@ -100,7 +100,7 @@ class Search:
         What was tried before is answered from memory. Raises `Stopped` when the budget is spent.
         """
         taken = tuple(remedies)
-        key = self._key(taken)
+        key = self.key(taken)
         for known in (key, f"hurried {key}") if hurried else (key,):
             if known in self._known:
                 return self._known[known]
@@ -128,7 +128,7 @@ class Search:
 
     def passed(self, remedies: Iterable[AnyRemedy]) -> State | None:
         """The state of a set that was tried and passed; None for any other. Tries nothing."""
-        state = self._known.get(self._key(tuple(remedies)))
+        state = self._known.get(self.key(tuple(remedies)))
         return state or None
 
     def _learn(self, state: State) -> None:
@@ -207,7 +207,7 @@ class Search:
             self._original = (shapes, Original(self._model, inputs))
         return self._original[1]
 
-    def _key(self, taken: Sequence[Remedy]) -> str:
+    def key(self, taken: Sequence[Remedy]) -> str:
         """Two sets with one key make the same graph and the same options."""
         try:
             options = self.options(taken).model_dump_json()

@@ -5,8 +5,9 @@ order of steps (`loop.py`).
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ascend_assets.diagnosis.cause import Cause
@@ -15,7 +16,17 @@ from ascend_assets.repair import proposals as all_proposals
 from ascend_assets.repair.figures import badness, better, objections, of_precision, removed
 from ascend_assets.repair.minimal import at_most, ddmin, smallest
 from ascend_assets.repair.price import TOUCHING, price
-from ascend_assets.repair.proposals import UNRULED, May, Proposal, length, merged, parts, proposed, together
+from ascend_assets.repair.proposals import (
+    UNRULED,
+    May,
+    Proposal,
+    length,
+    merged,
+    of_whole_model,
+    parts,
+    proposed,
+    together,
+)
 from ascend_assets.repair.search import Search, State
 
 CHEAP = 1.0
@@ -34,10 +45,11 @@ fault in a place that these inputs spare is a fault."""
 
 @dataclass(frozen=True)
 class Steps:
-    """Steps of one search. `may`: what is taken without asking anybody."""
+    """Steps of one search. `may`: what is taken without asking anybody. `later`: ways that were not taken."""
 
     search: Search
     may: May
+    later: list[Callable[[], State | None]] = field(default_factory=list)
 
     def price(self, state: State) -> float:
         """What a state costs, against the first that compiled."""
@@ -70,6 +82,7 @@ class Steps:
                 waiting.extend(self._cut(proposal, cut))
                 continue
             if better(state.outcome, tried.outcome):
+                self.later.append(partial(self._converted, state, tuple(waiting)))
                 return tried
             gone = removed(state.outcome, tried.outcome)
             if gone > most:
@@ -102,12 +115,27 @@ class Steps:
                 nearer.append(tried)
         if not passing and not nearer:
             nearer.extend(self._several(state, found))
-        return min(passing, key=self.cost, default=None) or min(nearer, key=self._distance, default=None)
+        return min(passing, key=self.cost, default=None) or self._nearest(nearer)
 
-    def _distance(self, state: State) -> tuple[Any, ...]:
-        """How far a state that does not pass is from passing; what passes is nearest of all."""
-        worse = badness(state.outcome)
-        return (not state, worse.lint, worse.faults, worse.criteria, worse.excess, *self.cost(state))
+    def _nearest(self, nearer: list[State]) -> State | None:
+        """The nearest to passing; the others for later, those least near last."""
+        ways = sorted(nearer, key=lambda one: (any(map(of_whole_model, one.remedies)), self.distance(one)))
+        self.later.extend(partial(_same, way) for way in reversed(ways[1:]))
+        return ways[0] if ways else None
+
+    def distance(self, state: State) -> tuple[Any, ...]:
+        """How far a state is from passing; what passes is nearest of all."""
+        against, worse = objections(state.outcome), badness(state.outcome)
+        bad = (len(against), worse.lint, worse.faults, worse.criteria, worse.excess)
+        return (not state, *bad, *self.cost(state))
+
+    def another(self) -> State | None:
+        """A way that was not taken, the last first; None where there is none."""
+        while self.later:
+            found = self.later.pop()()
+            if found is not None:
+                return found
+        return None
 
     def _several(self, state: State, found: Sequence[Proposal]) -> Iterable[State]:
         """What several faults at once may need: the first remedy of each cause, together."""
@@ -169,3 +197,7 @@ class Steps:
 
         found = smallest(ranked, at_most(TESTS, passes), dear=lambda name: times.get(name, 0.0))
         return None if found is None else self.search.passed(made(found))
+
+
+def _same(state: State) -> State:
+    return state

@@ -363,6 +363,40 @@ def test_two_faults_that_only_pass_together_are_tried_together(diagnosed: Callab
     assert {remedy.kind for remedy in found.remedies} == {"keep_dtype", "enable_small_channel"}
 
 
+def test_a_way_that_leads_nowhere_is_left_for_another(diagnosed: Callable[..., None]) -> None:
+    """The first remedy removes a refusal and bars the way; the second removes none by itself that the first did not."""
+    modes = ("allow_mix_precision", "allow_fp32_to_fp16")
+    diagnosed(cause(*(SetPrecisionMode.model_validate({"precision_mode": mode}) for mode in modes)))
+
+    def answer(_: ModelProto, given: CompileOptions) -> Any:
+        if given.mode == "force_fp16":
+            return refused(given, "E10001", "E10002")
+        return refused(given, "E10002") if given.mode == modes[0] else compiled(given)
+
+    found, _, _ = run(answer)
+    assert found.remedies == (SetPrecisionMode(precision_mode="allow_fp32_to_fp16"),)
+
+
+def test_of_several_that_come_nearer_each_has_its_turn(diagnosed: Callable[..., None]) -> None:
+    """The nearest one goes with nothing else; the second nearest passes with another remedy."""
+
+    def by(case: Case) -> tuple[Cause, ...]:
+        near = cause(KeepDtype(nodes=("near",)), rule="test.near")
+        far = cause(KeepDtype(nodes=("far",)), rule="test.far", confidence=0.8)
+        help_ = cause(EnableSmallChannel(), rule="test.help", confidence=0.7)
+        kept = case.options.keep_dtype
+        return (near, far) if not kept else (help_,) if kept == ("far",) else ()
+
+    def answer(_: ModelProto, given: CompileOptions) -> Any:
+        if given.keep_dtype == ("far",):
+            return compiled(given, distance=0.001 if given.enable_small_channel else 0.4)
+        return compiled(given, distance=0.2 if "near" in given.keep_dtype else 0.9)
+
+    diagnosed(by=by)
+    found, _, _ = run(answer)
+    assert [remedy.kind for remedy in found.remedies] == ["keep_dtype", "enable_small_channel"]
+
+
 def test_progress_is_told(diagnosed: Callable[..., None]) -> None:
     diagnosed(cause(KeepDtype(nodes=("hidden",))))
     said: list[str] = []
