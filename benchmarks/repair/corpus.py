@@ -201,7 +201,7 @@ _HELD_OUT = _cases(
     pointnet large_l2_pow
     crnn written_softmax_22
     retina log_sum_exp
-    generator moments_200
+    speech moments_200
     deeplab power_mean_4
     convnext cubic_gelu_70
     pointnet squared_distances
