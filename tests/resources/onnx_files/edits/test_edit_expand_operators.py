@@ -126,6 +126,17 @@ def test_attention_with_heads_folded_and_a_mask(mask: str) -> None:
     edited(expand("ai.onnx::Attention"), parse(text, opset=23), feeds)
 
 
+@pytest.mark.parametrize("heads", ["q_num_heads = 2, kv_num_heads = 2", "q_num_heads = 4, kv_num_heads = 2"])
+def test_attention_and_rotation_of_an_open_batch_and_sequence(heads: str) -> None:
+    wide = 8 if "= 4" not in heads else 16
+    text = f"""g (float[n,s,{wide}] q, float[n,s,8] k, float[n,s,8] v, float[n,s,2] c) => (float[n,s,w] y) {{
+        r = RotaryEmbedding<num_heads = 2>(k, c, c)
+        y = Attention<{heads}>(q, r, v) }}"""
+    feeds = {"q": f32(2, 5, wide), "k": f32(2, 5, 8, seed=1), "v": f32(2, 5, 8, seed=2), "c": f32(2, 5, 2, seed=3)}
+    after = edited(expand("ai.onnx::Attention", "ai.onnx::RotaryEmbedding"), parse(text, opset=23), feeds)
+    assert "Shape" not in ops(after)
+
+
 @pytest.mark.parametrize("interleaved", [0, 1])
 @pytest.mark.parametrize("part", ["", ", rotary_embedding_dim = 4"])
 def test_rotary_embeddings(interleaved: int, part: str) -> None:
