@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from ascend_assets import preflight
 from benchmarks.repair import __main__ as proof
-from benchmarks.repair import expected, random_faults, report
+from benchmarks.repair import expected, random_faults, report, running
 from benchmarks.repair.catalogue import DEVELOPMENT, FAULTS, HELD_OUT
 from benchmarks.repair.checking import check
 from benchmarks.repair.corpus import CORPUS, Case, build
@@ -158,6 +158,28 @@ def test_an_answer_that_the_gates_refuse_does_not_hold(tmp_path: Path) -> None:
     held = check(onnx.load(path), path, SOC, None, 1e-2)
     assert held.equal
     assert not held
+
+
+def test_the_real_command_repairs_a_broken_model_and_the_answer_holds() -> None:
+    found = running.outcome(case_named("gat-mask_9e15"), process=False)
+    assert found.repaired
+    assert found.top
+    assert not found.false_claim
+    assert found.attempts >= 1
+
+
+def test_the_real_command_leaves_a_healthy_model_alone() -> None:
+    found = running.outcome(case_named("crnn-healthy-far_comparison"), process=False)
+    assert not found.false_repair
+    assert found.remedies == ()
+
+
+def test_what_prints_no_answer_is_a_crash_and_no_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "command", lambda *_, **__: running.Ran(1, "not JSON", "Traceback ...", 0.1, 0.1))
+    found = running.outcome(case_named("gat-mask_9e15"), process=False)
+    assert found.status == "crashed"
+    assert not found.repaired
+    assert "Traceback" in report.failures([found])
 
 
 def test_random_cases_are_the_same_for_a_seed_and_really_fail() -> None:
