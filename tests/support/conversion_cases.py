@@ -208,6 +208,13 @@ def geared(**given: Any) -> Case:
     return tried(opened(("N", 3, 40, 40)), **given)
 
 
+def unsafe(*values: float) -> Case:
+    """A model that the gate on safety refuses, with these values in a constant."""
+    model = net([node("Add", "x c", "y", "shift")], {"x": (FLOAT, (1, len(values)))}, {"c": np.array(values, F32)})
+    verdict = judge(CRITERIA["model_safety"], 1.0, why="a weight is not finite", origin="inspected", subject="0" * 64)
+    return gather.case(model, options(), verdicts=(verdict,))
+
+
 FEW = "[--dynamic_batch_size], [--dynamic_image_size], or [--dynamic_dims] has [{}] profiles, which is {}."
 
 
@@ -433,6 +440,9 @@ CASES: dict[str, tuple[Make, Make]] = {
         lambda: said("EX0005: The emulator cannot compile the model. Reason: it is larger than 2 GB."),
         lambda: said("EX0005: The emulator cannot compile the model. Reason: input x is no tensor but a map."),
     ),
+    "not_finite.constant": (lambda: unsafe(0, 0, 0, -np.inf), lambda: unsafe(0, 0, 0, -1e30)),
+    "not_finite.weight": (lambda: unsafe(*range(7), np.inf), lambda: unsafe(0, 0, 0, -np.inf)),
+    "not_finite.nan": (lambda: unsafe(0, 0, np.nan, np.inf), lambda: unsafe(0, 0, 0, np.inf)),
     "unknown.code": (lambda: said("E98765: Something that nobody knows."), lambda: tried(one("Relu", opset=20))),
     "unknown.silent": (
         lambda: gather.case(healthy(), options(), verdicts=(_refused(),)),

@@ -18,6 +18,7 @@ FAMILIES = (
     "environment",
     "inputs",
     "model_file",
+    "not_finite",
     "operators",
     "opset",
     "options",
