@@ -98,12 +98,7 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
 
         @decorate
         def _source(context: dg.AssetExecutionContext, config: SourceConfig) -> Iterator[object]:
-            training = config.training or retraining.challenger_of(context.instance, context.run, spec)
-            repair = config.repair or repairing.repair_of(context.instance, context.run, spec)
-            order = Order(
-                commit=config.commit, candidate=config.candidate, hub=config.hub, training=training, repair=repair
-            )
-            yield from _run(context, spec, stage, order, {})
+            yield from _run(context, spec, stage, _order(context, spec, config), {})
 
         return _source
     if stage.name in {"release", "deployment"}:
@@ -119,6 +114,17 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
         yield from _run(context, spec, stage, Order(), records)
 
     return _asset
+
+
+def _order(context: dg.AssetExecutionContext, spec: ModelSpec, config: SourceConfig) -> Order:
+    """What a run is to build: as its form says, and what it has made for that itself."""
+    return Order(
+        commit=config.commit,
+        candidate=config.candidate,
+        hub=config.hub,
+        training=config.training or retraining.challenger_of(context.instance, context.run, spec),
+        repair=config.repair or repairing.repair_of(context.instance, context.run, spec),
+    )
 
 
 def _place(stage: Stage) -> dict[str, str]:

@@ -19,6 +19,8 @@ from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools
 from resources import onnx_files, tarball
 
+_UNCHANGED = "every target passes when it is tried again as it is: build the candidate anew"
+
 
 class NothingToRepair(Exception):
     """A run whose candidate cannot be repaired. The message says why."""
@@ -39,7 +41,7 @@ def make(tools: Tools, key: str, asked: Asked, left: Left, *, spec: ModelSpec) -
     if objection or source is None or not isinstance(onnx, OnnxRecord):
         raise NothingToRepair(objection or "the run left no ONNX file: nothing was exported that could be repaired")
     model = onnx_files.load(tools.blobs.path(onnx.file))
-    asking = proposer()
+    asking = proposer(tools.say)
     found = Search.of(tools, spec, onnx, model, accept=bool(asked.accepted_by), proposers=(asking,) if asking else ())
     found.run()
     graph = () if found.ended else tuple(found.graph)
@@ -64,7 +66,7 @@ def make(tools: Tools, key: str, asked: Asked, left: Left, *, spec: ModelSpec) -
         changed=graph_changes(model, found.model) if graph else (),
         for_person=found.for_person,
         accepted_by=asked.accepted_by if unasked else "",
-        ended=found.ended or "every target passes",
+        ended=found.ended or ("every target passes" if graph or any(options.values()) else _UNCHANGED),
         patch=_patch(tools, spec, source, graph, options),
     )
 

@@ -357,3 +357,16 @@ def test_a_dirty_tree_stays_dirty(sandbox: Sandbox) -> None:
 def _lowest(model: onnx.ModelProto) -> float:
     (mask,) = (t for t in model.graph.initializer if t.name == "mask")
     return float(onnx.numpy_helper.to_array(mask).min())
+
+
+def test_what_passes_when_it_is_tried_again_needs_no_repair(sandbox: Sandbox) -> None:
+    """A limit that is looser by now: nothing is changed, and nobody is told that something was repaired."""
+    strict = DEFS_YAML + "  gates: {latency_p99_ms: 0.000001}\n"
+    (sandbox.model / "defs.yaml").write_text(strict)
+    sandbox.commit()
+    failed = sandbox.run()
+    assert not failed.success
+    (sandbox.model / "defs.yaml").write_text(DEFS_YAML)
+    result = run(sandbox, {"run": failed.run_id})
+    assert not result.success
+    assert "no gate refused" in failure(result)
