@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from ascend_assets.diagnosis.case import Case, Observation
 from ascend_assets.diagnosis.rules import Concern
-from ascend_assets.gates import conversion, lint, performance, precision
+from ascend_assets.gates import conversion, performance, precision
 
+_OF_MODEL = ("onnx_checker", "opset", "operators_registered", "dynamic_dims", "model_safety")
+"""Lint criteria that judge the ONNX file, and not code or requirements."""
 _CRITERIA: dict[Concern, frozenset[str]] = {
-    "conversion": frozenset({*conversion.CRITERIA_NAMES, *lint.CRITERIA_NAMES}),
+    "conversion": frozenset({*conversion.CRITERIA_NAMES, *_OF_MODEL}),
     "precision": frozenset(precision.CRITERIA_NAMES),
     "speed": frozenset(performance.CRITERIA_NAMES),
     "environment": frozenset(),

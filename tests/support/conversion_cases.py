@@ -208,6 +208,12 @@ def geared(**given: Any) -> Case:
     return tried(opened(("N", 3, 40, 40)), **given)
 
 
+def gated(criterion: str, value: float = 1.0) -> Case:
+    """A healthy model that a gate on the file judged."""
+    verdict = judge(CRITERIA[criterion], value, why="something was found", origin="inspected", subject="0" * 64)
+    return gather.case(healthy(), options(), verdicts=(verdict,))
+
+
 def unsafe(*values: float) -> Case:
     """A model that the gate on safety refuses, with these values in a constant."""
     model = net([node("Add", "x c", "y", "shift")], {"x": (FLOAT, (1, len(values)))}, {"c": np.array(values, F32)})
@@ -440,6 +446,9 @@ CASES: dict[str, tuple[Make, Make]] = {
         lambda: said("EX0005: The emulator cannot compile the model. Reason: it is larger than 2 GB."),
         lambda: said("EX0005: The emulator cannot compile the model. Reason: input x is no tensor but a map."),
     ),
+    "model_file.invalid": (lambda: gated("onnx_checker"), lambda: gated("onnx_checker", 0.0)),
+    "model_file.unsafe": (lambda: gated("model_safety"), lambda: gated("code_style")),
+    "model_file.undeclared_inputs": (lambda: gated("dynamic_dims"), lambda: gated("dynamic_dims", 0.0)),
     "not_finite.constant": (lambda: unsafe(0, 0, 0, -np.inf), lambda: unsafe(0, 0, 0, -1e30)),
     "not_finite.weight": (lambda: unsafe(*range(7), np.inf), lambda: unsafe(0, 0, 0, -np.inf)),
     "not_finite.nan": (lambda: unsafe(0, 0, np.nan, np.inf), lambda: unsafe(0, 0, 0, np.inf)),

@@ -16,12 +16,17 @@ MAKES = {
     "file_not_loaded": Kind(("file", "reason", *SAID)),
     "file_incomplete": Kind(("missing", *SAID)),
     "file_beyond_emulator": Kind(("reason", *SAID)),
+    "file_invalid": Kind(("verdict",)),
+    "file_unsafe": Kind(("verdict",)),
+    "inputs_undeclared": Kind(("verdict",)),
 }
 
 _FILE = re.compile(r"(?:from|File) \[?(?P<file>[^\]]{1,1024}?)\]?(?: does not exist|\.?$)")
 _MISSING = re.compile(r"Model has no \[?(?P<missing>\w{1,40})")
 _UNREADABLE = ("E10041", "E10043", "E10044", "E13000", "E13001", "E13002", "E13005", "E19000", "E19001", "E19005")
 _REASON = re.compile(r"Reason: (?P<reason>.{1,1000})", re.DOTALL)
+_GATES = {"onnx_checker": "file_invalid", "model_safety": "file_unsafe", "dynamic_dims": "inputs_undeclared"}
+"""Lint criterion -> what its refusal says of the file."""
 _OF_INPUTS = ("is no tensor", "contradict each other", "hold nothing", "would take")
 
 
@@ -38,3 +43,7 @@ def observe(case: Case) -> Iterator[Observation]:
         reason = _REASON.search(item.message)
         if not any(words in item.message for words in _OF_INPUTS):
             yield fact("file_beyond_emulator", item, values={"reason": plain(reason["reason"]) if reason else "-"})
+    for verdict in case.refused:
+        if verdict.criterion in _GATES:
+            values = {"verdict": plain(verdict.why)}
+            yield Observation(_GATES[verdict.criterion], verdict.why, (), values, {}, "verdicts")

@@ -73,8 +73,9 @@ def test_what_could_explain_a_failure_that_does_not_name_it_counts_less() -> Non
 def test_what_merely_exists_is_a_risk() -> None:
     healthy_case = Case(options())
     assert only(healthy_case, [fact("a")]).confidence == pytest.approx(0.8 * POTENTIAL)
-    slow = Case(options(), verdicts=(refused("latency_p99_ms"),))
-    assert only(slow, [fact("a")]).confidence == pytest.approx(0.8 * POTENTIAL)
+    for elsewhere in ("latency_p99_ms", "cosine_similarity", "code_style", "pinned_dependencies"):
+        case = Case(options(), verdicts=(refused(elsewhere),))
+        assert only(case, [fact("a")]).confidence == pytest.approx(0.8 * POTENTIAL)
 
 
 @pytest.mark.parametrize(
