@@ -2,8 +2,9 @@
 
 (Q K) / sqrt(d) is (Q / sqrt(d)) K, a sum times 1/n is a sum of terms times 1/n, and x * 1e4 -> f -> * 1e-4 is f(x) for
 an f that is homogeneous, f(c x) = c f(x) for c > 0. So the factor is carried from where it stands, up through such
-operators, to the inputs of the one that overflows. Here belongs which operators let a factor through, and by which of
-their inputs. Not here: factors that make results larger.
+operators, to the inputs of the one that overflows. A factor above one is carried only to one that it takes back: x *
+1e-6 -> f -> * 1e6. Here belongs which operators let a factor through, and by which of their inputs. Not here: factors
+that make results larger.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,9 @@ _DEPTH = 32
 """Nodes that a factor is carried through."""
 _ONE = 1e-6
 """A product of factors as near to 1 is 1: 1e4 * 1e-4 rounds."""
+
+_UNDONE = 1e-3
+"""A factor that takes another back, however roughly either is written."""
 
 _FIRST = frozenset(
     {"Relu", "LeakyRelu", "PRelu", "Abs", "Neg", "Identity", "Cast", "Dropout", "Div"}
@@ -60,33 +64,47 @@ class _Way:
 def rewrite(work: Rewriting, node: "NodeProto") -> None:
     """Carry the factor behind `node` to its inputs. Raises `EditError`."""
     links = work.links
-    before = links.maker(node.input[0]) if node.input else None
-    own = _factor(links, node, links.root(node.input[0])) if node.input else None
-    begin = before if before is not None and own is not None and own < 1 and _terms(before) else node
-    way = _way(links, begin)
+    way = _either(links, node)
     carried = ""
     for index, each in enumerate(way.nodes):
         out = way.last.output[0] if index == len(way.nodes) - 1 else work.tensor(f"{each.output[0]}/scaled")
-        made = each.output[0]
         _scale(work, each, way.nodes[index - 1].output[0] if index else "", carried, out, way.factor)
         carried = out
-        if made in links.outputs:
-            raise _stopped(begin, f"{shown(made)} is an output of the model")
     work.at(way.last)
 
 
+def _either(links: Links, node: "NodeProto") -> _Way:
+    """The way from `node` on; where that is the factor itself, from what it scales."""
+    try:
+        return _way(links, node)
+    except EditError:
+        before = links.maker(node.input[0]) if node.input else None
+        own = _own(links, node)
+        if before is None or own is None or not 0 < own < 1 or not _terms(before):
+            raise
+        return _way(links, before)
+
+
+def _own(links: Links, node: "NodeProto") -> float | None:
+    """The number that a node multiplies with."""
+    factors = [_factor(links, node, name) for name in node.input if _number(links, name) is None]
+    return factors[0] if len(factors) == 1 else None
+
+
 def _way(links: Links, begin: "NodeProto") -> _Way:
-    nodes, current = [begin], begin
+    nodes, current, own = [begin], begin, _own(links, begin)
     if not _terms(begin):
         raise _stopped(begin, f"{shown(begin.op_type)} is not homogeneous")
     for _ in range(_DEPTH):
         made = current.output[0]
         readers = links.direct(made)
-        if made in links.outputs or len(readers) != 1 or list(readers[0].input).count(made) != 1:
+        if made in links.outputs:
+            raise _stopped(begin, f"{shown(made)} is an output of the model")
+        if len(readers) != 1 or list(readers[0].input).count(made) != 1:
             raise _stopped(begin, f"{shown(made)} is used by more than one node")
         current = readers[0]
         factor = _factor(links, current, made)
-        if factor is not None and 0 < factor < 1:
+        if factor is not None and (0 < factor < 1 or (own is not None and abs(own * factor - 1) < _UNDONE)):
             return _Way(tuple(nodes), current, factor)
         if not any(current.input[place] == made for group in _terms(current) for place in group):
             raise _stopped(begin, f"{shown(current.op_type)} {shown(current.name)} is not homogeneous")

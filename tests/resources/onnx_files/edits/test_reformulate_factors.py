@@ -118,6 +118,23 @@ def test_any_factor_below_one(factor: float, op: str) -> None:
     assert same(before, after, q=normal(*Q), k=normal(*K, seed=1))
 
 
+def test_a_detour_through_tiny_values_is_cut_short(tmp_path: Path) -> None:
+    nodes = [node("Mul", "x low", "p", "begin"), node("Relu", "p", "r", "relu"), node("Mul", "high r", "y", "scale")]
+    before = graph(nodes, {"x": (32, 64)}, ["y"], {"low": 1e-8, "high": 1e8})
+    inputs = {"x": normal(32, 64)}
+    assert "underflow_layers" in refused(tmp_path, before, inputs)
+    after = reformulate(before, ["begin"], "scale_first")
+    assert {each.name for each in after.graph.node} == {"begin/Identity", "relu"}
+    assert same(before, after, **inputs)
+    assert refused(tmp_path, after, inputs) == set()
+
+
+def test_a_factor_that_makes_larger_is_left_where_it_is() -> None:
+    nodes = [node("Mul", "x low", "p", "begin"), node("Mul", "p high", "y", "scale")]
+    with pytest.raises(EditError, match="y is an output"):
+        reformulate(graph(nodes, {"x": (4, 8)}, ["y"], {"low": 1e-3, "high": 1e8}), ["begin"], "scale_first")
+
+
 def behind(*nodes: onnx.NodeProto, outputs: tuple[str, ...] = ("y",)) -> onnx.ModelProto:
     every = [node("Mul", "x up", "p", "begin"), *nodes]
     model: onnx.ModelProto = graph(every, {"x": (4, 8)}, outputs, {"up": 1e4, "c": 1e-4, "row": normal(8) * 1e-3})
@@ -135,9 +152,9 @@ REFUSED = {
         behind(node("Mul", "p c", "a"), node("Relu", "p", "b"), node("Add", "a b", "y")),
         "p is used by more than one node",
     ),
-    "an output": (behind(node("Mul", "p c", "y"), outputs=("y", "p")), "p is used by more than one node"),
-    "no factor": (behind(node("Relu", "p", "y")), "y is used by more than one node"),
-    "a factor for each column": (behind(node("Mul", "p row", "y")), "y is used by more than one"),
+    "an output": (behind(node("Mul", "p c", "y"), outputs=("y", "p")), "p is an output"),
+    "no factor": (behind(node("Relu", "p", "y")), "y is an output"),
+    "a factor for each column": (behind(node("Mul", "p row", "y")), "y is an output"),
 }
 
 
