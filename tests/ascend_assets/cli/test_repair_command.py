@@ -49,8 +49,8 @@ def attention(mask: float = -1e9) -> ModelProto:
         helper.make_node("MatMul", ["shares", "x"], ["y"], name="context"),
     ]
     value = strange_models.value
-    weights = [weight("wq", 8, 8), numpy_helper.from_array(np.float32(1), "one")]
-    weights.append(numpy_helper.from_array(np.float32(mask), "far"))
+    weights = [weight("wq", 8, 8), numpy_helper.from_array(np.array(1, np.float32), "one")]
+    weights.append(numpy_helper.from_array(np.array(mask, np.float32), "far"))
     inputs = [value("x", [1, 6, 8]), value("mask", [1, 1, 6])]
     return strange_models.model(nodes, inputs, [value("y", [1, 6, 8])], weights)
 

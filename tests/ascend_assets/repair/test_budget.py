@@ -1,6 +1,7 @@
 """A budget ends a search by attempts or by time, whichever comes first, and says which."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,6 @@ def test_no_attempt_begins_after_its_time() -> None:
 
 
 @pytest.mark.parametrize("bad", [{"attempts": -1}, {"seconds": -1.0}, {"seconds": math.nan}, {"seconds": math.inf}])
-def test_a_budget_has_finite_bounds(bad: dict[str, float]) -> None:
+def test_a_budget_has_finite_bounds(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="finite bounds"):
         Budget(**bad)

@@ -6,6 +6,8 @@ import pytest
 from repair_benches import FakeBench, compiled, options, refused
 from tiny import tiny_model
 
+from ascend_assets.diagnosis.case import Case
+from ascend_assets.diagnosis.cause import Cause
 from ascend_assets.repair import looking
 from ascend_assets.repair.file_bench import FileBench
 from ascend_assets.repair.looking import Log
@@ -43,7 +45,12 @@ def test_a_log_that_tells_of_a_failure_outweighs_a_bench_that_sees_none() -> Non
 
 def test_what_log_and_bench_both_say_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Diagnostic, ...]] = []
-    monkeypatch.setattr(looking, "diagnose", lambda case: seen.append(case.diagnostics) or ())
+
+    def listen(case: Case) -> tuple[Cause, ...]:
+        seen.append(case.diagnostics)
+        return ()
+
+    monkeypatch.setattr(looking, "diagnose", listen)
     model = tiny_model()
     bench = FakeBench(lambda _, given: refused(given, "E19010", "E10001", nodes={"E19010": ("hidden",)}))
     looking.look(model, options(), bench, Log.read(REFUSAL, model))

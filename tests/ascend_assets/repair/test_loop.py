@@ -69,7 +69,7 @@ def graph_of(floor: float = -1e9) -> ModelProto:
         helper.make_node("Relu", ["sum"], ["y"], name="relu"),
     ]
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"]
-    weights = [numpy_helper.from_array(np.float32(floor), "big")]
+    weights = [numpy_helper.from_array(np.array(floor, np.float32), "big")]
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
 
