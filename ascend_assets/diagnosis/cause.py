@@ -36,7 +36,7 @@ class Evidence(Frozen):
 class Cause(Frozen):
     """One reason for a failure.
 
-    `rule` is the rule's id (`<family>.<name>`), or `copilot.<n>` for what a language model proposed. `confidence` is the
+    `rule` is the rule's id (`<family>.<name>`), `copilot.<n>` for what a language model proposed. `confidence` is the
     probability, 0 to 1, that repairing this cause is necessary. `explanation` says what happens and why; `advice` what
     a person does where no remedy is taken. `remedies` are in the order in which they are worth a try. `source` is where
     the rule is known from.
