@@ -83,7 +83,7 @@ class Comparer:
         for ran in pipeline.run_all(self._runner, self._segments, given):
             figures = running.measure(self._gatherer, ran.segment.layers, ran.known, sampled=True)
             if bad is None and any(map(_looks_wrong, figures)):
-                figures, bad = self._in_full(ran)
+                figures, bad = self._in_full(ran, given)
             layers.extend(figures)
             live = ran.live
         outputs = tuple(self._output(name, live) for name in self._networks.outputs)
@@ -95,15 +95,20 @@ class Comparer:
             small_constants=self._small,
         )
 
-    def _in_full(self, ran: pipeline.Ran) -> tuple[list[LayerComparison], BadLayer | None]:
+    def _in_full(self, ran: pipeline.Ran, inputs: "Tensors") -> tuple[list[LayerComparison], BadLayer | None]:
         """A segment again, with every own error measured on all elements; and its first culprit.
 
-        There may be none: many small errors can spoil a result together.
+        There may be none: many small errors can spoil a result together. `inputs`: of the whole network.
         """
         networks = build(self._model, self._options, sampled=False)
         bounds = tuple(segment.bounds for segment in self._segments)
-        segment = segments.at(networks, bounds)[bounds.index(ran.segment.bounds)]
-        again = pipeline.run_one(running.Runner(networks, keep=False), segment, ran.given)
+        whole = segments.at(networks, bounds)[: bounds.index(ran.segment.bounds) + 1]
+        segment, runner = whole[-1], running.Runner(networks, keep=False)
+        if {*segment.fp32.feeds, *segment.device.feeds} <= {*ran.given, *segment.fp32.fetches}:
+            again = pipeline.run_one(runner, segment, ran.given)
+        else:
+            # Without samples an earlier segment rounds a tensor that this one reads: run those before it, too.
+            *_, again = pipeline.run_all(runner, whole, inputs)
         figures = running.measure(Gatherer(), segment.layers, again.known, sampled=False)
         return figures, _first_culprit(networks, segment, figures, again.known)
 

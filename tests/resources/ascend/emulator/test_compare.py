@@ -210,6 +210,19 @@ def test_a_small_budget_finds_the_same_culprit() -> None:
     assert parts.model_dump_json() == whole.model_dump_json()
 
 
+def test_a_culprit_whose_input_an_earlier_segment_rounds_is_found() -> None:
+    """Half is large and sampled on a slice; measured in full, it rounds the tensor that the culprit reads as well."""
+    body = "r = Relu(x) half = Mul(r, h) far = Mul(r, l) near = Mul(far, s) y = Add(half, near)"
+    shape = "float[1,64,64,64]"
+    constants = {"h": f32([0.5]), "l": f32([1e6]), "s": f32([1e-6])}
+    model = parse(f"agraph ({shape} x) => ({shape} y) {{ {body} }}", constants)
+    x = {"x": floats((1, 64, 64, 64))}
+    parts, whole = compare(model, options(), x, budget_bytes=1), compare(model, options(), x)
+    assert parts.first_bad_layer == whole.first_bad_layer
+    assert parts.first_bad_layer is not None
+    assert parts.first_bad_layer.op == "Mul"
+
+
 def test_a_comparer_serves_several_inputs() -> None:
     comparer = Comparer(network(), options())
     first, second = ({"r0": floats((1, 64, 32, 32), seed)} for seed in (1, 2))
