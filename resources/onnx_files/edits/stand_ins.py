@@ -1,7 +1,7 @@
-"""ONNX's own operators in the place of foreign ones, so that types and shapes can be inferred past these.
+"""Simple operators in the place of others, so that types and shapes can be inferred past these.
 
-onnx infers nothing behind an operator that it does not know. Here belong operators that make the same types and shapes
-as ONNX Runtime's fused ones; what they compute does not matter. Not here: what those are made of (`bodies`).
+onnx infers nothing behind an operator that it does not know, nor behind some of its own. Here belong operators that
+make the same types and shapes; what they compute does not matter. Not here: what those are made of (`bodies`).
 """
 
 from collections.abc import Callable
@@ -53,6 +53,8 @@ _STAND_INS: "dict[tuple[str, str], Callable[[NodeProto], list[NodeProto]]]" = {
     **{(_MICROSOFT, op): _like_first for op in ("Gelu", "BiasGelu", "FastGelu", "QuickGelu")},
     **{(_MICROSOFT, f"{kind}LayerNormalization"): _like_sum for kind in ("Skip", "SkipSimplified")},
     ("", "SimplifiedLayerNormalization"): _like_first,
+    # Operators of ONNX that are functions: onnx infers nothing behind one whose input has open sizes.
+    **{("", op): _like_first for op in ("GroupNormalization", "RMSNormalization", "Gelu", "Mish", "Swish")},
     (_MICROSOFT, "FusedMatMul"): _like_product,
     (_MICROSOFT, "FusedConv"): _like_plain("Conv"),
     (_MICROSOFT, "FusedGemm"): _like_plain("Gemm"),
@@ -60,7 +62,7 @@ _STAND_INS: "dict[tuple[str, str], Callable[[NodeProto], list[NodeProto]]]" = {
 
 
 def put_in(graph: "GraphProto") -> None:
-    """Write stand-ins for the foreign nodes of a graph that nobody runs, in place."""
+    """Write stand-ins for such nodes of a graph that nobody runs, in place."""
     if not any((node.domain, node.op_type) in _STAND_INS for node in graph.node):
         return
     nodes: list[NodeProto] = []

@@ -174,6 +174,19 @@ def test_local_functions_are_inlined_first() -> None:
     assert set(ops(after)) == {"Relu"}
 
 
+@pytest.mark.parametrize("op", ["GroupNormalization<num_groups = 2>", "RMSNormalization", "Gelu"])
+def test_open_sizes_do_not_hide_what_lies_behind_a_function(op: str) -> None:
+    """Nothing is inferred behind them, and a normalisation that follows needs the number of dimensions."""
+    norm = "GroupNormalization<num_groups = 2>(f, s, s)"
+    first = f"{op}(x{', s, s' if 'Group' in op else ', t' if 'RMS' in op else ''})"
+    graph = f"g (float[N,4,H] x) => (float[N,4,H] y) {{ [first] e = {first} [relu] f = Relu(e) [norm] y = {norm} }}"
+    model = parse(graph, {"s": f32(4), "t": f32(5)}, opset=23)
+    made = convert_opset(model, 17)
+    given = {"x": np.random.default_rng(0).normal(size=(2, 4, 5)).astype(np.float32)}
+    expected, found = reference(model).run(given)["y"], reference(made).run(given)["y"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_another_domain_stays_with_its_version() -> None:
     text = "g (float[2] x) => (float[2] y) { t = com.microsoft.Gelu(x) y = Relu(t) }"
     after = edited(to(13), parse(text, opset=17, imports=', "com.microsoft" : 1'))
