@@ -1,5 +1,6 @@
 """`ascend repair`: find out why a model fails, and mend it by the smallest change that every gate admits."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,14 @@ from ascend_assets.cli.diagnose import silent
 from ascend_assets.cli.languages import LANGUAGES, Language, preferred
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from ascend_assets.repair.budget import Budget
+    from ascend_assets.repair.file_bench import FileBench
     from ascend_assets.repair.loop import Proposer
+    from ascend_assets.repair.reporting import Answer
     from ascend_assets.repair.search import Say
+    from resources.ascend.options import CompileOptions
 
 _BEYOND = "give a smaller --batch or --input-shape, or fewer --attempts"
 _GRACE = 300
@@ -70,7 +77,7 @@ def repair(  # noqa: PLR0913 - one parameter per option
     more = {"keep_dtype": keep_dtype} if keep_dtype else {}
     options = file_options.parsed(soc, precision_mode, precision_mode_v2, input_shape, known_soc=False, **more)
     from ascend_assets.cli import repair_output
-    from ascend_assets.repair import loop, repaired_file, reporting
+    from ascend_assets.repair import repaired_file, reporting
     from ascend_assets.repair.budget import Budget
     from ascend_assets.repair.file_bench import FileBench
 
@@ -80,34 +87,32 @@ def repair(  # noqa: PLR0913 - one parameter per option
     with bounded(timeout + _GRACE, _BEYOND):
         say(f"reading {model}")
         bench = FileBench(model, batch=batch, inputs=inputs)
-        assumed = bench.check(options)
         copilot = None if no_copilot else _copilot(say)
-        found, graph, used = loop.repair(
-            bench.model,
-            options,
-            bench,
-            budget=Budget(attempts, timeout),
-            say=say,
-            proposers=(copilot,) if copilot else (),
-        )
-        kept = found.status != "not_repaired" and output is not None
-        data = repaired_file.content(model, bench.sha256, bench.model, graph) if kept else b""
-    if kept and output is not None:
+        answer, graph = _answer(bench, options, Budget(attempts, timeout), say, copilot)
+        passes = answer.repair.status != "not_repaired"
+        data = repaired_file.content(model, bench.sha256, bench.model, graph) if passes and output else b""
+    if passes and output:
         repaired_file.write(output, data, replace=force)
-    answer = reporting.Answer(
-        model=str(model),
-        sha256=bench.sha256,
-        options=used,
-        repair=found,
-        assumed=reporting.assumed(assumed, found),
-        output=str(output) if kept else "",
-    )
+        answer = replace(answer, output=str(output))
     if as_json:
         print_json(reporting.as_json(answer))
     else:
         repair_output.print_repair(answer, lang or preferred())
-    if found.status == "not_repaired":
+    if not passes:
         raise Refused(repair_output.summary(answer))
+
+
+def _answer(
+    bench: "FileBench", options: "CompileOptions", budget: "Budget", say: "Say", copilot: "Proposer | None"
+) -> "tuple[Answer, ModelProto]":
+    """The answer, and the graph that passes; the given one where none does."""
+    from ascend_assets.repair import loop, reporting
+
+    assumed = bench.check(options)
+    proposers = (copilot,) if copilot else ()
+    found, graph, used = loop.repair(bench.model, options, bench, budget=budget, say=say, proposers=proposers)
+    path = str(bench.path)
+    return reporting.Answer(path, bench.sha256, used, found, reporting.assumed(assumed, found)), graph
 
 
 def _copilot(say: "Say") -> "Proposer | None":
