@@ -12,6 +12,7 @@ from benchmarks.repair import faults_conversion as conversion
 from benchmarks.repair import faults_numbers as numbers
 from benchmarks.repair import faults_operators as operators
 from benchmarks.repair import faults_options as options
+from benchmarks.repair import faults_range as ranges
 from benchmarks.repair.faults import Fault, block, written
 
 FLOAT32_MIN = -3.4028234663852886e38
@@ -66,7 +67,7 @@ _DEVELOPMENT = (
     block("long_sum", "accumulation", numbers.long_sum(8000.0)),
     block("growing_residual", "accumulation", numbers.growing_residual(2e5, fused=True)),
     block("late_scale", "accumulation", numbers.late_scale(150.0)),
-    block("far_softplus", "overflow", numbers.far_softplus(1e5)),
+    block("far_softplus", "overflow", ranges.far_softplus(1e5)),
     # what nobody can repair unattended
     Fault("loop", "operators", graft=operators.refined, unattended=False),
     block("unpooled", "operators", operators.unpooled, unattended=False),
@@ -117,18 +118,18 @@ _HELD_OUT = (
     block("moments_200", "patterns", numbers.moments(200.0)),
     block("power_mean_4", "patterns", numbers.power_mean(4.0, 20.0)),
     block("cubic_gelu_70", "patterns", numbers.cubic_gelu(70.0)),
-    block("squared_distances", "patterns", numbers.squared_distances(300.0)),
+    block("squared_distances", "patterns", ranges.squared_distances(300.0)),
     block("long_sum_2e4", "accumulation", numbers.long_sum(20000.0)),
     block("long_cumsum", "accumulation", numbers.long_cumsum(9000.0)),
     block("growing_residual_1e6", "accumulation", numbers.growing_residual(1e6, fused=False)),
     block("late_scale_250", "accumulation", numbers.late_scale(250.0)),
-    block("far_softplus_3e5", "overflow", numbers.far_softplus(3e5)),
-    block("clipped_exponent", "overflow", numbers.clipped_exponent(8.0, 20.0)),
-    block("clipped_inverse", "overflow", numbers.clipped_inverse(1e-6)),
-    block("large_angle", "rounding", numbers.large_angle(4000.0)),
-    block("quiet_detour", "rounding", numbers.quiet_detour(1e-8)),
-    block("written_softplus", "overflow", numbers.written_softplus(18.0)),
-    block("layer_scale", "rounding", numbers.layer_scale(1e-7)),
+    block("far_softplus_3e5", "overflow", ranges.far_softplus(3e5)),
+    block("clipped_exponent", "overflow", ranges.clipped_exponent(8.0, 20.0)),
+    block("clipped_inverse", "overflow", ranges.clipped_inverse(1e-6)),
+    block("large_angle", "rounding", ranges.large_angle(4000.0)),
+    block("quiet_detour", "rounding", ranges.quiet_detour(1e-8)),
+    block("written_softplus", "overflow", ranges.written_softplus(18.0)),
+    block("layer_scale", "rounding", ranges.layer_scale(1e-7)),
     Fault("opset_10", "opset", graft=conversion.relabelled(10)),
     Fault("both_default_domains", "domains", graft=conversion.spare_domain("ai.onnx", 17)),
     Fault("fake_quantised", "operators", graft=operators.fake_quantised, unattended=False),
@@ -136,7 +137,7 @@ _HELD_OUT = (
     replace(
         block("nonzero_310", "dynamic", operators.nonzero, unattended=False), graft=options.given("--soc", "Ascend310")
     ),
-    block("huge_weights", "constants", numbers.huge_weights(4e5), unattended=False),
+    block("huge_weights", "constants", ranges.huge_weights(4e5), unattended=False),
     block("data_resize_held_out", "resize", operators.data_resize, unattended=False),
     Fault("loop_held_out", "operators", graft=operators.refined, unattended=False),
 )
