@@ -176,11 +176,15 @@ class InsertCast(Remedy):
 
 
 class WidenFloats(Remedy):
-    """All tensors of a float type as FP32: `bfloat16` where a SoC has none, `float64` which no AI Core computes."""
+    """All tensors of a float type as FP32.
+
+    `bfloat16` where a SoC has none, `float64` which no AI Core computes, and `float16` of a file that was exported in
+    it: only where the file says FP32 can a node keep it.
+    """
 
     touches = "graph"
     kind: Literal["widen_floats"] = "widen_floats"
-    of: Literal["bfloat16", "float64"]
+    of: Literal["bfloat16", "float64", "float16"]
 
 
 class NarrowIntegers(Remedy):

@@ -13,7 +13,7 @@ from ascend_assets.diagnosis.observers.faults import STATED, Faults
 from ascend_assets.diagnosis.observers.reading import Reading, told
 from ascend_assets.diagnosis.offers import offer
 from ascend_assets.diagnosis.telling import plain
-from ascend_assets.remedies.kinds import KeepDtype, MixPrecision, Remedy, SetPrecisionMode
+from ascend_assets.remedies.kinds import KeepDtype, MixPrecision, Remedy, SetPrecisionMode, WidenFloats
 from resources.ascend.emulator.op_names import CUBE, ge_types
 from resources.ascend.emulator.precision import FLOAT16
 from resources.ascend.toolchain import Comparison, LayerComparison
@@ -24,7 +24,7 @@ MAKES = {
     "first_bad_layer": Kind((*STATED, "node", "op", "why"), ("keep_dtype",)),
     "own_errors": Kind((*STATED, "layers", "op"), ("keep_dtype", *_MODES)),
     "rounded_inputs": Kind((*STATED, "layers", "op"), ("keep_dtype",)),
-    "narrow_file": Kind(("number", "op")),
+    "narrow_file": Kind(("number", "op"), ("widen_floats",)),
     "reference_not_finite": Kind(("output", "node", "op")),
     "accumulated_error": Kind((*STATED, "layers", "share", "op"), ("keep_dtype", *_MODES)),
 }
@@ -116,6 +116,7 @@ def _narrow_file(faults: Faults, own: tuple[Node, ...]) -> Iterator[Observation]
             says=f"{len(half)} faulty nodes are FP16 in the file: {told(half)}",
             nodes=tuple(node.name for node in half),
             values={"number": len(half), "op": _ops(half)},
+            remedies=offer(WidenFloats, of="float16"),
             from_="layers",
         )
 

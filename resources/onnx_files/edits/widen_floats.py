@@ -1,7 +1,8 @@
-"""A float type that a device does not compute, as FP32 in the whole model.
+"""A float type as FP32 in the whole model.
 
-Here belong bfloat16, which only newer SoCs have, and float64, which no AI Core computes. Not here: FP16, or the FP32
-reference of a 16-bit model (`resources/onnx_files/widen.py`).
+Here belong bfloat16, which only newer SoCs have, float64, which no AI Core computes, and FP16, which a file that was
+exported in it leaves no choice about. Not here: the FP32 reference of a 16-bit model
+(`resources/onnx_files/widen.py`).
 """
 
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, TensorProto, TypeProto
 
-Of = Literal["bfloat16", "float64"]
-_NUMBERS: dict[Of, int] = {"bfloat16": 16, "float64": 11}
+Of = Literal["bfloat16", "float64", "float16"]
+_NUMBERS: dict[Of, int] = {"bfloat16": 16, "float64": 11, "float16": 10}
 _FLOAT = 1
 _TYPE_ATTRIBUTES = frozenset({"to", "dtype", "output_dtype", "stash_type", "softmax_precision"})
 
@@ -24,9 +25,9 @@ _TYPE_ATTRIBUTES = frozenset({"to", "dtype", "output_dtype", "stash_type", "soft
 def widen_floats(model: "ModelProto", of: Of) -> "ModelProto":
     """The model with every tensor of the type `of` in FP32: weights, constants, casts, and what is stated of tensors.
 
-    Inputs and outputs in float64 keep their type, with a Cast at the border, so that callers see no change; those in
-    bfloat16, which numpy has not and no caller feeds, become FP32. A float64 beyond FP32's range becomes FP32's
-    largest, for a mask stays a mask. Raises `EditError` where the model holds no such type.
+    Inputs and outputs in float64 and FP16 keep their type, with a Cast at the border, so that callers see no change;
+    those in bfloat16, which numpy has not and no caller feeds, become FP32. A float64 beyond FP32's range becomes
+    FP32's largest, for a mask stays a mask. Raises `EditError` where the model holds no such type.
     """
     number = _NUMBERS[of]
     wide = name_all(model)
@@ -42,8 +43,8 @@ def widen_floats(model: "ModelProto", of: Of) -> "ModelProto":
                 found = True
     if not found:
         raise EditError(f"the model holds no {of}")
-    if of == "float64":
-        _border(wide, model)
+    if of != "bfloat16":
+        _border(wide, model, number)
     return checked(wide, model)
 
 
@@ -79,26 +80,23 @@ def _widen(tensor: "TensorProto") -> None:
     tensor.CopyFrom(numpy_helper.from_array(np.asarray(values.astype(np.float32)), tensor.name))
 
 
-def _border(wide: "ModelProto", model: "ModelProto") -> None:
-    """Inputs and outputs in float64 again, each with a Cast between it and the graph."""
+def _border(wide: "ModelProto", model: "ModelProto", number: int) -> None:
+    """Inputs and outputs of the type `number` again, each with a Cast between it and the graph."""
     graph, names = wide.graph, Names(wide)
-    doubles = {value.name for value in (*model.graph.input, *model.graph.output) if _is_double(value.type)}
+    values = (*model.graph.input, *model.graph.output)
+    stated = {value.name for value in values if value.type.tensor_type.elem_type == number}
     weights = {weight.name for weight in graph.initializer}
-    inner = {name: names.tensor(f"{name}/float32") for name in sorted(doubles - weights)}
+    inner = {name: names.tensor(f"{name}/float32") for name in sorted(stated - weights)}
     _rename(graph, inner)
     before = [_cast(name, inner[name], _FLOAT, names) for name in _names(graph.input) if name in inner]
-    after = [_cast(inner[name], name, _NUMBERS["float64"], names) for name in _names(graph.output) if name in inner]
+    after = [_cast(inner[name], name, number, names) for name in _names(graph.output) if name in inner]
     kept = [*before, *graph.node, *after]
     copies = [type(node).FromString(node.SerializeToString()) for node in kept]
     del graph.node[:]
     graph.node.extend(copies)
     for value in (*graph.input, *graph.output):
         if value.name in inner:
-            value.type.tensor_type.elem_type = _NUMBERS["float64"]
-
-
-def _is_double(kind: "TypeProto") -> bool:
-    return bool(kind.tensor_type.elem_type == _NUMBERS["float64"])
+            value.type.tensor_type.elem_type = number
 
 
 def _names(values: "Any") -> list[str]:  # noqa: ANN401 (a protobuf list)

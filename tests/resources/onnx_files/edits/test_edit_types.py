@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from resources.onnx_files.edits.insert_cast import insert_cast
 from resources.onnx_files.edits.narrow_integers import narrow_integers
 from resources.onnx_files.edits.widen_floats import widen_floats
+from resources.onnx_files.sessions import open_session, session_options
 from resources.onnx_files.sessions import reference
 
 
@@ -83,6 +84,20 @@ def test_no_float64_is_left_inside_and_callers_see_no_change() -> None:
     assert [name for name, dtype in types.items() if dtype == TensorProto.DOUBLE] == ["x", "y"]
     assert "m" in names(after)
     assert "no bfloat16" in refusal(lambda m: widen_floats(m, "bfloat16"), after)
+
+
+def test_a_file_in_fp16_computes_in_fp32_and_callers_see_no_change() -> None:
+    """Only then can a node keep FP32: 300 squared is beyond FP16."""
+    text = "g (float16[2,3] x) => (float16[2,1] y) { [sq] s = Mul(x, x) [sum] t = ReduceSum(s, axes) y = Sqrt(t) }"
+    before = parse(text, {"axes": np.asarray([1])})
+    after = widen_floats(before, "float16")
+    types = inferred_types(after)
+    assert types["x"] == types["y"] == TensorProto.FLOAT16
+    assert [name for name, dtype in types.items() if dtype == TensorProto.FLOAT16] == ["x", "y"]
+    assert {"sq", "sum"} <= set(names(after))
+    session = open_session(after.SerializeToString(), session_options())
+    (found,) = session.run(None, {"x": np.full((2, 3), 300, np.float16)})
+    np.testing.assert_allclose(found, 300 * np.sqrt(3), rtol=1e-3)
 
 
 def test_a_mask_beyond_fp32_stays_a_mask() -> None:
