@@ -1,7 +1,8 @@
 """Blocks that are right in FP32 and go wrong in FP16: sums, squares, exponentials and guards out of range.
 
 Here belong the ones that normalise or reduce along rows. Each is a factory of blocks that work on any tensor of rank 2
-to 4 (`on_rows`). Not here: single values out of range (`faults_range.py`), masks and fills (`faults_constants.py`), or files that ATC refuses (`faults_conversion.py`).
+to 4 (`on_rows`). Not here: single values out of range (`faults_range.py`), or masks and fills
+(`faults_constants.py`).
 """
 
 from collections.abc import Callable
