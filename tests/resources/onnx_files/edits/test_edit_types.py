@@ -12,8 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from resources.onnx_files.edits.insert_cast import insert_cast
 from resources.onnx_files.edits.narrow_integers import narrow_integers
 from resources.onnx_files.edits.widen_floats import widen_floats
-from resources.onnx_files.sessions import open_session, session_options
-from resources.onnx_files.sessions import reference
+from resources.onnx_files.sessions import open_session, reference, session_options
 
 
 def inferred_types(model: onnx.ModelProto) -> dict[str, int]:
