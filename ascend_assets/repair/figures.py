@@ -67,6 +67,11 @@ def of_precision(outcome: Outcome) -> bool:
     return outcome.comparison is not None and not _PRECISION.isdisjoint(refused(outcome))
 
 
+def only_precision(outcome: Outcome) -> bool:
+    """Whether it compiles, and nothing but its arithmetic is refused: what layers in FP32 can mend."""
+    return of_precision(outcome) and _PRECISION.issuperset(refused(outcome))
+
+
 def objections(outcome: Outcome) -> frozenset[tuple[str, str]]:
     """What a compiler has against it: codes with the node each is about, or with its words. Empty once it compiles."""
     against = [v for v in outcome.verdicts if v.criterion == conversion.NAME and not v]

@@ -13,7 +13,7 @@ from typing import Any
 from ascend_assets.diagnosis.cause import Cause
 from ascend_assets.remedies.kinds import AnyRemedy, KeepDtype
 from ascend_assets.repair import proposals as all_proposals
-from ascend_assets.repair.figures import badness, better, objections, of_precision, removed
+from ascend_assets.repair.figures import badness, better, objections, only_precision, removed
 from ascend_assets.repair.minimal import at_most, ddmin, smallest
 from ascend_assets.repair.price import TOUCHING, price
 from ascend_assets.repair.proposals import (
@@ -35,8 +35,11 @@ CHEAP = 1.0
 ALTERNATIVES = 12
 """Remedies that are tried for one state of a model that compiles."""
 
+RISK = 0.2
+"""A confidence below which a cause is no reason for a compiler's refusal: a risk of another kind."""
+
 TESTS = 24
-"""Tries that making one remedy smaller may take."""
+"""Tries that making one remedy smaller may take; half of them where something else passes already."""
 
 _LISTS = {"keep_dtype": "nodes", "switch_fusion_off": "passes", "mix_precision": "black", "drop_options": "options"}
 """Remedies of which a part may do, and where they list what they name. An edit is made everywhere or nowhere: the same
@@ -72,7 +75,7 @@ class Steps:
 
         Else the one that removes most: a compiler shows only what it meets first.
         """
-        waiting, cut = deque(found), set[str]()
+        waiting, cut = deque(one for one in found if one.confidence >= RISK), set[str]()
         best: State | None = None
         most = 0
         while waiting:
@@ -110,7 +113,7 @@ class Steps:
             if tried is None:
                 waiting.extend(self._cut(proposal, cut))
             elif tried:
-                passing.append(self.made_smaller(tried, proposal.rule))
+                passing.append(self.made_smaller(tried, proposal.rule, TESTS // 2 if passing else TESTS))
             elif better(state.outcome, tried.outcome):
                 nearer.append(tried)
         if not passing and not nearer:
@@ -149,7 +152,7 @@ class Steps:
 
     def without_rules(self, state: State) -> State | None:
         """Arithmetic that no rule mends: as few layers in FP32 as pass, else another mode for the whole model."""
-        if not of_precision(state.outcome):
+        if not only_precision(state.outcome):
             return None
         passing = [one for one in (self.kept(state),) if one is not None]
         for remedy in all_proposals.without_rules(state.outcome):
@@ -162,10 +165,10 @@ class Steps:
 
     def kept(self, state: State) -> State | None:
         """The state with the smallest set of layers in FP32 that passes, by their own errors; None without one."""
-        nodes = all_proposals.ranked(state.outcome)
+        nodes = all_proposals.ranked(state.outcome) if only_precision(state.outcome) else ()
         return self._smallest(state.remedies, KeepDtype(nodes=nodes), state, UNRULED) if nodes else None
 
-    def made_smaller(self, state: State, rule: str) -> State:
+    def made_smaller(self, state: State, rule: str, tests: int = TESTS) -> State:
         """A state that passes, without remedies that are not needed, and with shorter ones."""
         taken = state.remedies
         if len(taken) > 1:
@@ -178,10 +181,12 @@ class Steps:
         for remedy in state.remedies:
             if len(getattr(remedy, _LISTS.get(remedy.kind, ""), ())) > 1:
                 others = tuple(other for other in state.remedies if other is not remedy)
-                state = self._smallest(others, remedy, state, rule) or state
+                state = self._smallest(others, remedy, state, rule, tests) or state
         return state
 
-    def _smallest(self, others: tuple[AnyRemedy, ...], remedy: AnyRemedy, state: State, rule: str) -> State | None:
+    def _smallest(
+        self, others: tuple[AnyRemedy, ...], remedy: AnyRemedy, state: State, rule: str, tests: int = TESTS
+    ) -> State | None:
         """`others` with as little of a remedy as passes; None where not even all of it does."""
         field = _LISTS[remedy.kind]
         errors = self.search.own_errors
@@ -195,7 +200,7 @@ class Steps:
         def passes(names: tuple[str, ...]) -> bool:
             return bool(self.search.attempt(made(names), rule, hurried=True))
 
-        found = smallest(ranked, at_most(TESTS, passes), dear=lambda name: times.get(name, 0.0))
+        found = smallest(ranked, at_most(tests, passes), dear=lambda name: times.get(name, 0.0))
         return None if found is None else self.search.passed(made(found))
 
 
