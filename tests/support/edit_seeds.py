@@ -77,6 +77,7 @@ def broken(model: onnx.ModelProto, chance: random.Random) -> None:
         other = chance.choice([np.zeros(0), np.asarray([-1, 2**40]), f32(2, 2), np.asarray(1.0)])
         weight.CopyFrom(numpy_helper.from_array(other, weight.name))
     if chance.random() < 0.3:
-        shape = chance.choice([None, [], [1], ["n", 3], [0, 2], [1, 2, 3, 4]])
+        shapes: list[list[str | int | None] | None] = [None, [], [1], ["n", 3], [0, 2], [1, 2, 3, 4]]
+        shape = chance.choice(shapes)
         dtype = chance.choice([1, 7, 9, 10, 11, 16])
         model.graph.input[0].type.CopyFrom(helper.make_tensor_type_proto(dtype, shape))
