@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _CAUSES, _EVIDENCE, _NODES, _ATTEMPTS = 6, 4, 6, 12
 """How many of each a person reads; `--json` has all. Of a mere risk a sentence will do."""
+_IN_FULL = 0.7
+"""A confidence from which on a cause behind the first is told with its evidence: others mostly see the same."""
 
 
 def summary(answer: Answer) -> str:
@@ -88,7 +90,7 @@ def _cause(place: int, cause: "Cause", language: Language) -> None:
     words = WORDS[language]
     _paragraph(f"{place}. {cause.rule}   {cause.confidence:.0%}", style="bold")
     _paragraph(getattr(cause.explanation, language), 3)
-    if cause.confidence < SURE:
+    if cause.confidence < (SURE if place == 1 else _IN_FULL):
         return
     for evidence in cause.evidence[:_EVIDENCE]:
         _paragraph(f"[{evidence.seen}] {evidence.says}", 3, style="dim")
