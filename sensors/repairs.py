@@ -33,7 +33,7 @@ AT_MOST = 5
 """Repairs that one tick asks for."""
 LOOKED_AT = 50
 """Failed runs that one tick reads of Dagster's records."""
-SECONDS = 20.0
+SECONDS = 1.5
 """A tick looks at no further run after so long; the next goes on there."""
 LOOK_BACK = timedelta(days=2)
 """Runs that failed before are not repaired: a daemon that stood still for so long must not surprise anybody."""

@@ -168,3 +168,5 @@ def _print(work: "session.Session", end: "outcome.Outcome", watch: Watch, second
     if end.release and not end.because:
         name, version = work.spec.name, end.release.version
         say(f"  next       open the dossier; ascend show {name}/{version}; make ui; ascend preflight YOUR.onnx")
+    elif any(not verdict for verdict in end.verdicts):
+        say(f"  next       ascend diagnose {work.spec.name}; ascend run {work.spec.name} --repair")
