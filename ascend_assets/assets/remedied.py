@@ -14,9 +14,11 @@ from ascend_assets.remedies.apply import apply_graph
 from ascend_assets.remedies.kinds import AnyRemedy
 from ascend_assets.spec import ModelSpec
 from resources import onnx_files
+from resources.onnx_files import roles
 from resources.onnx_files.edits import EditError
 
 if TYPE_CHECKING:
+    import onnx
     from numpy.typing import NDArray
 
 _LONGEST = 500
@@ -37,7 +39,7 @@ def apply(spec: ModelSpec, exported: Path, remedies: Sequence[AnyRemedy], data: 
     from resources.onnx_files import equivalence
 
     model = onnx_files.load(exported)
-    inputs = samples(spec, [given.name for given in onnx_files.signature(model).inputs], data)
+    inputs = _samples(spec, model, data)
     for of_weights, each in _runs(remedies):
         try:
             after = apply_graph(model, each)
@@ -58,15 +60,13 @@ def apply(spec: ModelSpec, exported: Path, remedies: Sequence[AnyRemedy], data: 
     return output
 
 
-def samples(spec: ModelSpec, names: Sequence[str], data: Path | None) -> "dict[str, NDArray[Any]]":
-    """One batch of the model's own inputs, as the first target is compiled for. Raises `EvaluationError`.
-
-    `names`: the file's inputs in its order.
-    """
+def _samples(spec: ModelSpec, model: "onnx.ModelProto", data: Path | None) -> "dict[str, NDArray[Any]]":
+    """One batch of the model's own inputs, as the first target is compiled for. Raises `EvaluationError`."""
     options = spec.targets[0].options(spec.inputs)
-    taken = images.of_model(spec, names)
+    taken = images.of_model(spec, [given.name for given in onnx_files.signature(model).inputs])
     loaded = evaluation.load(data, spec.inputs, taken) if data else None
-    return evaluation.samples_for_comparison(loaded, spec.inputs, images.batch_shapes(options))
+    bounds = None if loaded else roles.bounds(model)
+    return evaluation.samples_for_comparison(loaded, spec.inputs, images.batch_shapes(options), bounds=bounds)
 
 
 def _runs(remedies: Sequence[AnyRemedy]) -> Iterator[tuple[bool, tuple[AnyRemedy, ...]]]:
