@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import dagster as dg
 
@@ -121,7 +122,7 @@ class Pulse:
         """Seconds after `since` in which the daemon asked its sensors. A gap between two ticks counts for little."""
         longest = 2 * self.interval + 60.0
         times = sorted(t for t in self.ticks if since < t <= now)
-        return sum(min(after - before, longest) for before, after in zip(times, [*times[1:], now], strict=True))
+        return sum(min(after - before, longest) for before, after in pairwise([*times, now]))
 
 
 def dead(beat: float) -> Stopped:

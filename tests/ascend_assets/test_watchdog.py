@@ -232,6 +232,11 @@ def test_outages_of_any_length_never_count_for_more_than_a_few_ticks(
     assert alive >= (after - 1) * interval
 
 
+def test_where_nobody_ticked_since_no_time_counts() -> None:
+    assert Pulse(30.0, ()).alive(0.0, NOW) == 0
+    assert Pulse(30.0, (NOW - 60.0,)).alive(NOW - 30.0, NOW) == 0
+
+
 @given(st.floats(min_value=1, max_value=1e6))
 def test_nothing_counts_as_stopped_within_five_intervals_or_ten_minutes(interval: float) -> None:
     assert limit(interval) >= 5 * interval

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from daemon import Daemon, daemon_of
-from dagster._core.scheduler.instigation import TickStatus
 from installation import Installation, commit, model_folder, write_model
 from webhook_server import serving
 
@@ -23,7 +22,7 @@ TRIGGERS = """\
 
 def ended(daemon: Daemon, sensor: str) -> int:
     """How many of its last ticks have ended."""
-    return sum(tick.status != TickStatus.STARTED for tick in daemon.ticks(sensor, limit=500))
+    return len(daemon.ticks(sensor, limit=500))
 
 
 def test_a_refused_commit_is_told_in_chinese_though_the_daemon_is_killed_meanwhile(tmp_path: Path) -> None:

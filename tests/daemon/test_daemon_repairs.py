@@ -59,8 +59,8 @@ def test_a_refused_commit_is_repaired_and_released_without_a_hand(tmp_path: Path
 def _looks_again(daemon: Daemon) -> None:
     """Until the sensor has asked once more after everything was over."""
     daemon.wait_for("nothing goes on", daemon.idle)
-    before = daemon.ticks("repairs", limit=1)[0].timestamp
-    daemon.wait_for("another look", lambda: daemon.ticks("repairs", limit=1)[0].timestamp > before)
+    before = daemon.ticks("repairs")[0].timestamp
+    daemon.wait_for("another look", lambda: daemon.ticks("repairs")[0].timestamp > before)
 
 
 def _told(bodies: list[dict[str, str]], words: str) -> bool:

@@ -113,8 +113,9 @@ class Daemon:
         return record.start_time, record.end_time or float("inf")
 
     def ticks(self, sensor: str, limit: int = 20) -> list[InstigatorTick]:
-        """The newest ticks of a sensor, newest first."""
-        return [tick for tick in self._ticks(limit) if tick.tick_data.instigator_name == sensor]
+        """The newest ticks of a sensor that are over, newest first. One that goes on has perhaps seen nothing yet."""
+        mine = (tick for tick in self._ticks(limit) if tick.tick_data.instigator_name == sensor)
+        return [tick for tick in mine if tick.is_completed]
 
     def check(self, asset: str, name: str) -> dg.AssetCheckEvaluation | None:
         """The latest answer of a check; those that runs in the queue will give do not count."""

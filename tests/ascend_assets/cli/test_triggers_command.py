@@ -38,7 +38,7 @@ def alive(folder: Path, *, ago: float = 0.0, cursor: str | None = None) -> None:
         beat(instance, now)
         for name in ("deployed", "refused_candidates", "toolchain_changed", "hub_releases", "notices", "production"):
             sensor(instance, name, begun=now, ended=now, cursor=cursor if name == "deployed" else None)
-        for name in ("retraining", "retried_commits"):
+        for name in ("repairs", "retraining", "retried_commits"):
             sensor(instance, name, begun=now, ended=now)
 
 
