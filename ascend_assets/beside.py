@@ -1,18 +1,20 @@
-"""Assets of a model beside its walk: how it does in production, and what is trained for that.
+"""Assets of a model beside its walk: how it does in production, what is trained for that, what is repaired.
 
-Here belongs what all of them share. Not here: what each is (`production/`, `drift/`, `training/`), or a candidate's
-stages (`graph.py`).
+Here belongs what all of them share. Not here: what each is (`production/`, `drift/`, `training/`, `repair/`), or a
+candidate's stages (`graph.py`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ascend_assets import graph, history
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
-from ascend_assets.stage import code_version
+from ascend_assets.stage import AssetKey, code_version
+from ascend_assets.walk import stages
 
 Make = Callable[..., Iterator[object]]
 
@@ -34,6 +36,17 @@ def asset(spec: ModelSpec, name: str, **more: Any) -> Callable[[Make], dg.Assets
     }
     decorate: Callable[[Make], dg.AssetsDefinition] = dg.asset(**common)
     return decorate
+
+
+def job_before_the_walk(spec: ModelSpec, name: str, first: AssetKey, description: str) -> UnresolvedAssetJobDefinition:
+    """A job that makes the asset `first`, and then walks from the source to the first environment with what it made."""
+    walk = dg.AssetSelection.assets(*(list(stage.asset) for stage in stages(spec)))
+    return dg.define_asset_job(
+        name,
+        dg.AssetSelection.assets(list(first)) | walk,
+        tags={history.MODEL_TAG: spec.name, **history.WHOLE_AGAIN},
+        description=description,
+    )
 
 
 def materialised(

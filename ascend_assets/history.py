@@ -46,6 +46,7 @@ UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 """Of runs that wait or go on."""
+_ROOT, _PARENT = "dagster/root_run_id", "dagster/parent_run_id"
 _LOOK_BACK = 50
 """How many materialisations of an asset are searched for work that can be reused."""
 _EVALUATIONS = 3
@@ -117,6 +118,12 @@ def latest(instance: DagsterInstance, asset: Key, run_id: str = "") -> Made | No
     made = materialisations(instance, asset)
     own = next((m for m in made if run_id and m.run_id == run_id), None)
     return own or next(iter(made), None)
+
+
+def made_in(instance: DagsterInstance, run: dg.DagsterRun, asset: Key) -> Made | None:
+    """What a run, or one that it goes on with, made of an asset; None where neither did."""
+    runs = {run.run_id, run.tags.get(_ROOT), run.tags.get(_PARENT)}
+    return next((made for made in materialisations(instance, asset) if made.run_id in runs), None)
 
 
 def newest(instance: DagsterInstance, asset: Key) -> Newest | None:

@@ -18,7 +18,7 @@ from ascend_assets.repair.candidate_records import RepairRecord
 from ascend_assets.repair.candidates import Asked, NothingToRepair
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools, code_version
-from ascend_assets.walk import key_of, stages
+from ascend_assets.walk import key_of
 from resources.digests import canonical_json, sha256_bytes
 
 _CHECK = (
@@ -42,22 +42,12 @@ class RepairConfig(dg.Config):
 
 def definitions(spec: ModelSpec) -> dg.Definitions:
     """Asset, check and job of every model."""
-    walk = dg.AssetSelection.assets(*(list(stage.asset) for stage in stages(spec)))
-    return dg.Definitions(
-        assets=[_asset(spec)],
-        asset_checks=[_check(spec)],
-        jobs=[
-            dg.define_asset_job(
-                repairing.job_name(spec.name),
-                dg.AssetSelection.assets(list(repairing.key_of(spec.name))) | walk,
-                tags={history.MODEL_TAG: spec.name, **history.WHOLE_AGAIN},
-                description=(
-                    f"Find out why a candidate of {spec.name} was refused, repair it within bounds, and carry what "
-                    "then passes every gate to the first environment."
-                ),
-            )
-        ],
+    description = (
+        f"Find out why a candidate of {spec.name} was refused, repair it within bounds, and carry what then passes "
+        "every gate to the first environment."
     )
+    job = beside.job_before_the_walk(spec, repairing.job_name(spec.name), repairing.key_of(spec.name), description)
+    return dg.Definitions(assets=[_asset(spec)], asset_checks=[_check(spec)], jobs=[job])
 
 
 def _asset(spec: ModelSpec) -> dg.AssetsDefinition:

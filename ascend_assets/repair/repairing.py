@@ -14,7 +14,6 @@ STAGE = "repair"
 CHECK = "repaired"
 OF_TAG = "ascend/repair_of"
 """Tag of a run that the sensor started: the run that failed."""
-_ROOT, _PARENT = "dagster/root_run_id", "dagster/parent_run_id"
 
 
 class NoRepairMade(Exception):
@@ -41,8 +40,7 @@ def repair_of(instance: dg.DagsterInstance, run: dg.DagsterRun, spec: ModelSpec)
 
     Raises `NoRepairMade` for a run of `<model>_repair` without one: it must not become a candidate of a commit.
     """
-    runs = {run.run_id, run.tags.get(_ROOT), run.tags.get(_PARENT)}
-    made = next((m for m in history.materialisations(instance, key_of(spec.name)) if m.run_id in runs), None)
+    made = history.made_in(instance, run, key_of(spec.name))
     if made is None and run.job_name == job_name(spec.name):
         raise NoRepairMade(f"this run made no repair: start the job {job_name(spec.name)} from its beginning")
     return made.record if made else ""

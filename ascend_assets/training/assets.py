@@ -21,7 +21,6 @@ from ascend_assets.training.challenger import Attempt
 from ascend_assets.training.compare import Judgement
 from ascend_assets.training.limits import tolerance
 from ascend_assets.training.records import ChallengerRecord
-from ascend_assets.walk import stages
 from resources.candidates import Candidate
 from resources.digests import canonical_json, sha256_bytes
 from resources.store.objects import StoreError
@@ -44,22 +43,12 @@ def definitions(spec: ModelSpec) -> dg.Definitions:
     """Asset, check and job of a model that is trained again; nothing for another."""
     if spec.retraining is None:
         return dg.Definitions()
-    walk = dg.AssetSelection.assets(*(list(stage.asset) for stage in stages(spec)))
-    return dg.Definitions(
-        assets=[_asset(spec)],
-        asset_checks=[_check(spec)],
-        jobs=[
-            dg.define_asset_job(
-                retraining.job_name(spec.name),
-                dg.AssetSelection.assets(list(retraining.key_of(spec.name))) | walk,
-                tags={history.MODEL_TAG: spec.name, **history.WHOLE_AGAIN},
-                description=(
-                    f"Train {spec.name} on production's labelled samples as well, and carry what beats the champion to "
-                    "the first environment if every gate lets it pass."
-                ),
-            )
-        ],
+    description = (
+        f"Train {spec.name} on production's labelled samples as well, and carry what beats the champion to the first "
+        "environment if every gate lets it pass."
     )
+    job = beside.job_before_the_walk(spec, retraining.job_name(spec.name), retraining.key_of(spec.name), description)
+    return dg.Definitions(assets=[_asset(spec)], asset_checks=[_check(spec)], jobs=[job])
 
 
 def _asset(spec: ModelSpec) -> dg.AssetsDefinition:

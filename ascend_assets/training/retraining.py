@@ -15,7 +15,6 @@ CHECK = "beats_champion"
 EVIDENCE_TAG = "ascend/evidence"
 """Tag of a run that the sensor started: what it is the answer to, so that the same thing is answered once."""
 BY_HAND = "hand"
-_ROOT, _PARENT = "dagster/root_run_id", "dagster/parent_run_id"
 
 
 class NoChallengerMade(Exception):
@@ -44,8 +43,7 @@ def challenger_of(instance: dg.DagsterInstance, run: dg.DagsterRun, spec: ModelS
     """
     if spec.retraining is None:
         return ""
-    runs = {run.run_id, run.tags.get(_ROOT), run.tags.get(_PARENT)}
-    made = next((m for m in history.materialisations(instance, key_of(spec.name)) if m.run_id in runs), None)
+    made = history.made_in(instance, run, key_of(spec.name))
     if made is None and run.job_name == job_name(spec.name):
         raise NoChallengerMade(f"this run made no challenger: start the job {job_name(spec.name)} from its beginning")
     return made.record if made else ""
