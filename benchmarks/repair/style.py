@@ -5,10 +5,7 @@ Here belongs the choice as data. Not here: the parts themselves (`blocks.py`).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from benchmarks.repair.builder import Net
+from typing import Literal
 
 Naming = Literal["torch", "tf", "none", "plain"]
 """`torch`: scoped paths; `tf`: tf2onnx's; `none`: nodes without a name and numbered tensors; `plain`: `Conv_12`."""
@@ -20,8 +17,8 @@ Masked = Literal["multiply", "where", "add", "subtract"]
 """How a mask reaches attention scores: (1 - m) * value added; Where(m, scores, value); a constant added; value
 subtracted times (1 - m)."""
 
-Block = Callable[["Net", str], str]
-"""Something that takes a tensor of the network and gives one of the same shape."""
+Block = Callable[..., str]
+"""Something that takes a network (`builder.Net`) and a tensor of it, and gives a tensor of the same shape."""
 
 
 @dataclass(frozen=True)
