@@ -8,7 +8,7 @@ import dagster as dg
 from ascend_assets import graph
 from ascend_assets.records import OnnxRecord, Record
 from ascend_assets.risk import facts, past
-from ascend_assets.risk.estimate import Risk, estimate
+from ascend_assets.risk.estimate import Risk, learn
 from ascend_assets.spec import ModelSpec
 from ascend_assets.walk import key_of
 from resources import onnx_files
@@ -83,9 +83,8 @@ def _check(spec: ModelSpec) -> dg.AssetChecksDefinition:
             raise TypeError(f"{spec.name}/onnx holds a record of {record.stage}")
         tools = graph.tools_of(context.resources, context.log.info)
         model = onnx_files.parse(tools.blobs.path(record.file))
-        tried = past.conversions(context.instance)
-        return result(
-            {target.key: estimate(tried, facts.of_model(model, target.options(spec.inputs))) for target in spec.targets}
-        )
+        learnt = learn(past.conversions(context.instance))
+        options = {target.key: target.options(spec.inputs) for target in spec.targets}
+        return result({name: learnt.risk(facts.of_model(model, each)) for name, each in options.items()})
 
     return _conversion_risk

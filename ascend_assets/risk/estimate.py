@@ -112,21 +112,40 @@ class _Counts:
         return 1 - fine
 
 
-def estimate(past: Sequence[Conversion], facts: Facts) -> Risk:
-    """The risk of one compilation, from those of the past, oldest first. Pure."""
+@dataclass(frozen=True)
+class Learnt:
+    """What a past teaches: once learnt, any number of compilations are estimated. `strength`: place in `STRENGTHS`."""
+
+    counts: _Counts
+    strength: int
+    trust: float
+    score: Score | None
+
+    def risk(self, facts: Facts) -> Risk:
+        """The risk of one compilation."""
+        counts, strength = self.counts, STRENGTHS[self.strength]
+        suspects = sorted(counts.suspects(facts, strength), key=lambda s: (-s.probability, s.what))
+        return Risk(
+            probability=self.trust * counts.probability(facts, strength) + (1 - self.trust) * counts.plain(),
+            suspects=tuple(suspects[:_MOST]),
+            conversions=counts.conversions,
+            refused=counts.refused,
+            score=self.score,
+        )
+
+
+def learn(past: Sequence[Conversion]) -> Learnt:
+    """Learn from compilations, oldest first. Pure."""
     counts = _Counts()
     before = [(_chances(counts, made.facts), counts.plain(), _learnt(counts, made)) for made in past]
     cut = len(before) - max(round(len(before) * HELD_OUT), MIN_HELD_OUT)
-    strength, trust = _chosen(before)
-    mixed = trust * counts.probability(facts, STRENGTHS[strength]) + (1 - trust) * counts.plain()
-    suspects = sorted(counts.suspects(facts, STRENGTHS[strength]), key=lambda s: (-s.probability, s.what))
-    return Risk(
-        probability=mixed,
-        suspects=tuple(suspects[:_MOST]),
-        conversions=counts.conversions,
-        refused=counts.refused,
-        score=_score(before[cut:], *_chosen(before[:cut])) if cut >= MIN_HELD_OUT else None,
-    )
+    score = _score(before[cut:], *_chosen(before[:cut])) if cut >= MIN_HELD_OUT else None
+    return Learnt(counts, *_chosen(before), score)
+
+
+def estimate(past: Sequence[Conversion], facts: Facts) -> Risk:
+    """The risk of one compilation, from those of the past, oldest first. Pure."""
+    return learn(past).risk(facts)
 
 
 Before = tuple[tuple[float, ...], float, bool]
