@@ -11,6 +11,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ascend_assets import graph, history
+from ascend_assets.environments import in_force
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, code_version
@@ -47,6 +48,20 @@ def job_before_the_walk(spec: ModelSpec, name: str, first: AssetKey, description
         tags={history.MODEL_TAG: spec.name, **history.WHOLE_AGAIN},
         description=description,
     )
+
+
+def config_before_the_walk(
+    model: str, stage: str, config: Mapping[str, Any], reason: str
+) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """The run config of such a job: `config` for the asset that comes first, and why, for release and deployment."""
+    why = {"config": {"reason": reason}}
+    return {
+        "ops": {
+            f"{model}__{stage}": {"config": config},
+            f"{model}__release": why,
+            f"{model}__{in_force().first.name}__deployment": why,
+        }
+    }
 
 
 def materialised(

@@ -15,9 +15,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
-from ascend_assets import cursors, graph, history, refusal
+from ascend_assets import beside, cursors, graph, history, refusal
 from ascend_assets.codec import UnreadableRecord
-from ascend_assets.environments import in_force
 from ascend_assets.repair import due, repairing
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools
@@ -193,17 +192,11 @@ class _Tick:
 
 def _request(spec: ModelSpec, run: dg.DagsterRun, refused: tuple[str, ...]) -> dg.RunRequest:
     candidate = run.tags.get(history.CANDIDATE_TAG, "")
-    reason = {"config": {"reason": f"repair of {candidate}, refused for {', '.join(dict.fromkeys(refused))}"[:500]}}
+    reason = f"repair of {candidate}, refused for {', '.join(dict.fromkeys(refused))}"[:500]
     return dg.RunRequest(
         run_key=f"{NAME}:{run.run_id}",
         job_name=repairing.job_name(spec.name),
-        run_config={
-            "ops": {
-                f"{spec.name}__{repairing.STAGE}": {"config": {"run": run.run_id}},
-                f"{spec.name}__release": reason,
-                f"{spec.name}__{in_force().first.name}__deployment": reason,
-            }
-        },
+        run_config=beside.config_before_the_walk(spec.name, repairing.STAGE, {"run": run.run_id}, reason),
         tags={
             history.TRIGGER_TAG: NAME,
             history.WHY_TAG: "refused",

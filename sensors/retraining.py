@@ -15,8 +15,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
-from ascend_assets import cursors, history
-from ascend_assets.environments import in_force
+from ascend_assets import beside, cursors, history
 from ascend_assets.spec import ModelSpec
 from ascend_assets.spec_production import Retraining
 from ascend_assets.stage import AssetKey
@@ -177,18 +176,11 @@ def _waiting(wanted: Retraining, known: OfModel, now: datetime) -> datetime | No
 
 
 def _request(spec: ModelSpec, cause: Cause) -> dg.RunRequest:
-    reason = {"config": {"reason": f"continuous training: {cause.said}"}}
-    first = in_force().first.name
+    reason = f"continuous training: {cause.said}"
     return dg.RunRequest(
         run_key=f"{NAME}:{spec.name}:{cause.evidence}",
         job_name=retraining.job_name(spec.name),
-        run_config={
-            "ops": {
-                f"{spec.name}__{retraining.STAGE}": {"config": {"why": cause.why}},
-                f"{spec.name}__release": reason,
-                f"{spec.name}__{first}__deployment": reason,
-            }
-        },
+        run_config=beside.config_before_the_walk(spec.name, retraining.STAGE, {"why": cause.why}, reason),
         tags={
             history.TRIGGER_TAG: NAME,
             history.WHY_TAG: cause.why,
