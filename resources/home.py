@@ -1,17 +1,24 @@
-"""Where state lives on this machine.
+"""Which profile is in force, and where state lives on this machine.
 
-Here belong the folders of the local profile and the environment variables that move them. Not here: what is in them.
+Here belong the folders and the environment variables that move them. Not here: what is in them.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from resources.ascend.device_nodes import npus
 
 PROJECT = Path(__file__).resolve().parent.parent
-"""The folder that holds `pyproject.toml`."""
+"""The folder that holds `pyproject.toml`: the code that runs here."""
+
+Profile = Literal["local", "cann", "k8s"]
+
+
+class BadProfile(ValueError):
+    """`ASCEND_PROFILE` is no profile, or what the profile needs is not there."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +62,47 @@ def home(project: Path = PROJECT) -> Home:
     )
 
 
-def profile(root: Path = Path("/")) -> Literal["local", "cann"]:
-    """`cann` on a machine whose kernel shows NPUs (/dev/davinci0 and so on)."""
+def profile(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) -> Profile:
+    """What `ASCEND_PROFILE` says; else `cann` where the kernel shows NPUs (/dev/davinci0 and so on), else `local`.
+
+    `k8s` is never guessed. Raises `BadProfile`.
+    """
+    said = environ.get("ASCEND_PROFILE", "").strip()
+    for name in get_args(Profile):
+        if said == name:
+            found: Profile = name
+            return found
+    if said:
+        raise BadProfile(f"ASCEND_PROFILE is {said[:80]!r}: write one of {', '.join(get_args(Profile))}, or unset it")
     return "cann" if npus(root) else "local"
 
 
+def repository(project: Path = PROJECT, environ: Mapping[str, str] = os.environ) -> Path:
+    """The git repository from whose history candidates are built: `ASCEND_PROJECT`, else the code that runs here.
+
+    In a cluster the code is an image's, and the repository a clone on a volume.
+    """
+    said = environ.get("ASCEND_PROJECT", "").strip()
+    return Path(said).absolute() if said else project
+
+
 def prepare(project: Path = PROJECT) -> Home:
-    """Make the folders, and Dagster's settings where there are none. What is there is left alone."""
+    """Make the folders, and Dagster's settings where there are none. What is there is left alone.
+
+    In profile k8s Dagster's settings are the chart's, and without them Dagster would keep its records in the pod, which
+    is gone tomorrow: raises `BadProfile` where they are missing.
+    """
     places = home(project)
-    for folder in (places.state, places.store_folder, places.dagster, places.locks):
+    in_cluster = profile() == "k8s"
+    settings = places.dagster / "dagster.yaml"
+    if in_cluster and not settings.is_file():
+        raise BadProfile(
+            f"{settings} is missing: in profile k8s the chart mounts it. Set DAGSTER_HOME to the folder where it does"
+        )
+    folders = (places.state,) if in_cluster else (places.state, places.store_folder, places.dagster)
+    for folder in (*folders, places.locks):
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-    settings = places.dagster / "dagster.yaml"
     if not settings.exists():
         temporary = settings.with_name(f".dagster.yaml.{os.getpid()}")
         temporary.write_bytes((PROJECT / "deploy" / profile() / "dagster.yaml").read_bytes())
