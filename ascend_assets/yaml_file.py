@@ -16,6 +16,8 @@ from resources.regular_files import open_regular
 
 MAX_YAML_BYTES = 256 * 1024
 _MAX_PROBLEMS = 20
+_MAX_BRACKETS = 1000
+_MAX_COLUMNS = 1000
 
 Location = tuple[int | str, ...]
 """Keys and positions on the way from a document's root to a value."""
@@ -109,9 +111,8 @@ def read(path: Path, purpose: str) -> YamlFile:
     """
     text = _read(path, purpose)
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root, document = _parsed(text)
         doubled = tuple(_doubled(path, root))
-        document = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise BadYaml((_syntax_problem(path, error),)) from error
     if doubled:
@@ -134,6 +135,37 @@ def _read(path: Path, purpose: str) -> str:
         # An alias is a reference that a few lines can blow up to gigabytes; no such file needs one.
         raise BadYaml((Problem(path, 1, "", "YAML aliases (*name) are not allowed: write the value out"),))
     return text
+
+
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    """The document's nodes and its value, in C where PyYAML has it, in Python where a hostile text may be too deep.
+
+    The C composer recurses without a bound and ends the process; Python's raises `RecursionError`. What the C parser
+    refuses is parsed again, for Python's words.
+    """
+    if hasattr(yaml, "CSafeLoader") and _is_shallow(text):
+        try:
+            return _loaded(yaml.CSafeLoader(text))
+        except yaml.YAMLError:
+            pass
+    return _loaded(yaml.SafeLoader(text))
+
+
+def _loaded(loader: Any) -> tuple[yaml.Node | None, Any]:  # noqa: ANN401 - the C loader has no type
+    try:
+        root = loader.get_single_node()
+        return root, None if root is None else loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _is_shallow(text: str) -> bool:
+    """Whether a text cannot nest more than a few thousand levels, which a level of the C stack each is enough for.
+
+    A level in flow style takes a bracket, one in block style at least half a column.
+    """
+    brackets = text.count("[") + text.count("{")
+    return brackets <= _MAX_BRACKETS and max(map(len, text.splitlines()), default=0) <= _MAX_COLUMNS
 
 
 def _tokens(text: str) -> list[yaml.Token]:
@@ -171,9 +203,10 @@ def _allowed(model: type[BaseModel], location: Location) -> list[str]:
     for part in location:
         if isinstance(part, int):
             continue
+        # What is no field is a key of a mapping, whose values are of the model found last.
         models = [
             m for each in models if part in each.model_fields for m in _models(each.model_fields[part].annotation)
-        ]
+        ] or models
     # The layout of a stored document is not for a person to choose.
     return [name for each in models for name in _own_first(each) if name != "schema_version"]
 
