@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from ascend_assets import graph, history
+from ascend_assets import graph, history, pods
 from ascend_assets.environments import in_force
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
@@ -33,6 +33,7 @@ def asset(spec: ModelSpec, name: str, **more: Any) -> Callable[[Make], dg.Assets
         "code_version": code_version()[:12],
         "required_resource_keys": set(graph.RESOURCES),
         "io_manager_key": "records",
+        "op_tags": pods.op_tags_beside(name),
         **more,
     }
     decorate: Callable[[Make], dg.AssetsDefinition] = dg.asset(**common)

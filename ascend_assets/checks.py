@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from ascend_assets import history
+from ascend_assets import history, pods
 from ascend_assets.environments import in_force
 from ascend_assets.gates import baseline, conversion, lint, performance, precision, release
 from ascend_assets.gates.criteria import CRITERIA
@@ -63,6 +63,7 @@ def _gate(spec: ModelSpec, stage: Stage) -> dg.AssetChecksDefinition:
         specs=_specs(spec, stage),
         ins={"record": dg.AssetIn(list(stage.asset))},
         required_resource_keys={"store", "records"},
+        op_tags=pods.op_tags_of_judging(),
         # A reviewer may evaluate a single check again.
         can_subset=True,
         description=f"Judges {'/'.join(stage.asset)}.",

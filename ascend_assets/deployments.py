@@ -14,7 +14,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
-from ascend_assets import graph, history, markdown, shown
+from ascend_assets import graph, history, markdown, pods, shown
 from ascend_assets.codec import write_record
 from ascend_assets.environments import Environment, in_force
 from ascend_assets.operations import standing
@@ -135,6 +135,7 @@ def _checks(spec: ModelSpec, environment: str) -> dg.AssetChecksDefinition:
         name="__".join((*asset, "standing")),
         specs=[dg.AssetCheckSpec(name, asset=list(asset), description=said) for name, said in ANSWERS.items()],
         required_resource_keys=set(graph.RESOURCES),
+        op_tags=pods.op_tags_of_judging(),
         can_subset=True,
         description=f"Says how {spec.name} stands in {environment}: what is live, and what waits to be promoted.",
     )

@@ -15,7 +15,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
-from ascend_assets import graph, history
+from ascend_assets import graph, history, pods
 from ascend_assets.codec import UnreadableRecord, read_record
 from ascend_assets.operations import stale
 from ascend_assets.operations.stale import CANDIDATE, Compiled, Freshness
@@ -54,7 +54,7 @@ def is_om(asset: AssetKey) -> bool:
 
 def build_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
     """One check per target, which a candidate's run evaluates, and anybody may again."""
-    return [_check(key_of(spec, STAGE, target.key)) for target in spec.targets]
+    return [_check(spec, key_of(spec, STAGE, target.key)) for target in spec.targets]
 
 
 def newest(instance: dg.DagsterInstance, asset: AssetKey) -> history.Made | None:
@@ -112,13 +112,15 @@ def evaluation(asset: AssetKey, one: Held, now: ToolchainIdentity) -> dg.AssetCh
     )
 
 
-def _check(asset: AssetKey) -> dg.AssetChecksDefinition:
+def _check(spec: ModelSpec, asset: AssetKey) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=list(asset),
         name=NAME,
         description=_MEANING,
         blocking=False,
         required_resource_keys=set(graph.RESOURCES),
+        # Beside the CANN that compiles: it is in force there, and not where the checks of evidence run.
+        op_tags=pods.op_tags_of_judging(spec),
     )
     def _judge(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         tools = graph.tools_of(context.resources)

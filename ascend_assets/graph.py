@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import checks, guard, history, pools, shown
+from ascend_assets import checks, guard, history, pods, pools, shown
 from ascend_assets.codec import UnreadableRecord, read_record, write_record
 from ascend_assets.gates import conversion
 from ascend_assets.progress import StageEvent, tell
@@ -90,6 +90,7 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
         "required_resource_keys": set(RESOURCES),
         "io_manager_key": "records",
         "pool": pools.pool_of(stage),
+        "op_tags": pods.op_tags_of(spec, stage),
         "check_specs": checks.own_specs(spec, stage),
         "deps": [*retraining.parents(spec, stage), *repairing.parents(spec, stage)],
     }
@@ -141,6 +142,7 @@ def _run(
     tell(StageEvent(stage.asset, "started"))
     begin = time.monotonic()
     try:
+        pods.require(spec, stage)
         bench = tools_of(context.resources, partial(_say, context, stage))
         watch(bench.blobs.store, bench.say)
         if stage.name in _ON_TOOLCHAIN:

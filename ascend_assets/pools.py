@@ -1,4 +1,4 @@
-"""Dagster's pools: how many steps of a kind run at once on one host.
+"""Dagster's pools: how many steps of a kind run at once on one host, or in one cluster.
 
 Here belong which pool a stage is in, what each pool's limit is, setting limits and taking back what dead runs hold.
 Not here: which device a step gets (`resources/ascend/cann/npus/leases.py`): a pool is a counter and knows no devices.
@@ -6,6 +6,8 @@ Not here: which device a step gets (`resources/ascend/cann/npus/leases.py`): a p
 A step has one pool. What needs an NPU is in the pool of its SoC and host; compiling and exporting have a pool each, so
 that their processes leave cores to the programs that feed the NPUs. A pool without a limit costs nothing, and nothing
 is limited where no NPU is: there one run at a time in a process is limit enough.
+
+In profile k8s the cluster is what a host is elsewhere: its name stands in the pools', and `cluster.yaml` says how many.
 """
 
 import logging
@@ -22,10 +24,13 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
+from ascend_assets import cluster_file
 from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
 from ascend_assets.stage import Stage
 from resources.ascend import device_nodes
 from resources.ascend.toolchain import ToolchainError
+from resources.home import profile
+from resources.kubernetes.cluster import Cluster
 from resources.locks import holder_of, is_alive
 
 if TYPE_CHECKING:
@@ -49,7 +54,9 @@ _OURS = ("npu_", "atc_", "export_")
 
 
 def host(environ: Mapping[str, str] = os.environ) -> str:
-    """This host in a pool's name. `ASCEND_HOST` says otherwise, where hosts' names change (pods) or are shared."""
+    """This host in a pool's name: in profile k8s the cluster. `ASCEND_HOST` says otherwise, where names are shared."""
+    if profile() == "k8s":
+        return cluster_file.in_force().name
     return _word(environ.get("ASCEND_HOST") or socket.gethostname()) or "localhost"
 
 
@@ -81,6 +88,18 @@ def limits(devices: Sequence["Device"], cores: int) -> dict[str, int]:
     return {**found, **{npu_pool(soc): count * (1 + WAITING_PER_DEVICE) for soc, count in fit.items()}}
 
 
+def cluster_limits(cluster: Cluster) -> dict[str, int]:
+    """Pool -> how many steps at once in a cluster: as many per SoC as there are cards.
+
+    None waits beyond them, as steps on a host do: a step that has a slot has its pod at once, and one too many would
+    wait in the cluster, where it counts as lost after `waiting_minutes`. A SoC that the cluster does not have has no
+    limit: its step is to fail at once and say why.
+    """
+    compiling = {"atc": cluster.compiling, "export": cluster.exporting}
+    found = {f"{kind}_{cluster.name}": limit for kind, limit in compiling.items() if limit is not None}
+    return {**found, **{f"npu_{_word(soc)}_{cluster.name}": npus.cards for soc, npus in cluster.npus.items()}}
+
+
 def set_limits(instance: dg.DagsterInstance, wanted: Mapping[str, int]) -> None:
     """Make the limits of this host's pools what is wanted, and take away those that are not. Idempotent.
 
@@ -97,7 +116,10 @@ def set_limits(instance: dg.DagsterInstance, wanted: Mapping[str, int]) -> None:
 
 
 def set_up(instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
-    """Limit this host's pools by the devices that are here now."""
+    """Limit this host's pools by the devices that are here now; in profile k8s the cluster's by what it has."""
+    if profile() == "k8s":
+        set_limits(instance, cluster_limits(cluster_file.in_force()))
+        return
     set_limits(instance, limits(devices_here(say), os.cpu_count() or 1))
 
 
@@ -121,8 +143,11 @@ def reclaim(instance: dg.DagsterInstance, locks: Path) -> tuple[str, ...]:
 
     Dagster's daemon frees the slots of runs that are over. A run of the command line that was killed is not over in
     Dagster's records, and nothing may be there to notice it: whoever waits for its slot does. `locks`: the folder of
-    the models' locks, which name the process that works on each.
+    the models' locks, which name the process that works on each. In profile k8s it frees nothing: a run's process is in
+    another pod, where no lock of this one tells of it, and Dagster's run monitoring knows whether that pod lives.
     """
+    if profile() == "k8s":
+        return ()
     storage = instance.event_log_storage
     ours = [pool.name for pool in storage.get_pool_limits() if _is_ours(pool.name)]
     freed = []
@@ -145,7 +170,7 @@ def reclaim(instance: dg.DagsterInstance, locks: Path) -> tuple[str, ...]:
 @contextmanager
 def reclaiming(instance: dg.DagsterInstance, locks: Path) -> Iterator[None]:
     """Take back slots of dead runs for as long as a run of this process may wait for one; not where none is limited."""
-    if not any(_is_ours(pool.name) for pool in instance.event_log_storage.get_pool_limits()):
+    if profile() == "k8s" or not any(_is_ours(pool.name) for pool in instance.event_log_storage.get_pool_limits()):
         yield
         return
     over = threading.Event()

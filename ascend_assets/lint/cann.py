@@ -5,6 +5,7 @@ candidate comes before its release and an alpha of it before the candidate. Not 
 """
 
 import re
+from collections.abc import Iterable
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -34,6 +35,12 @@ def within(version: str, allowed: str) -> bool:
         raise CannVersionError(f"requirements.cann {allowed!r} is no range: write for example >=8.0.RC1,<9") from error
     # CANN ships release candidates as its releases; without this none of them would lie in any range.
     return bounds.contains(found, prereleases=True)
+
+
+def newest(versions: Iterable[str], allowed: str) -> str | None:
+    """The newest of some CANN versions that lies in a range; None where none does. Raises `CannVersionError`."""
+    fitting = [version for version in versions if within(version, allowed)]
+    return max(fitting, key=lambda version: Version(_as_python(version)), default=None)
 
 
 def count(version: str, allowed: str) -> LintCount:

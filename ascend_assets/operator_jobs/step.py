@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ascend_assets import deployments, graph, history, markdown
+from ascend_assets import deployments, graph, history, markdown, pods
 from ascend_assets.stage import Tools
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.registry.admissions import Requirement
@@ -60,7 +60,12 @@ def job(name: str, form: type[dg.Config], act: Act, description: str) -> dg.JobD
         context.add_output_metadata(dict(shown))
 
     compute.__annotations__["config"] = form
-    step: dg.OpDefinition = dg.op(name=f"{name}_step", description=description, out=dg.Out(dg.Nothing))(compute)
+    step: dg.OpDefinition = dg.op(
+        name=f"{name}_step",
+        description=description,
+        out=dg.Out(dg.Nothing),
+        tags=pods.op_tags_beside("operation"),
+    )(compute)
 
     @dg.job(name=name, description=description, tags={OPERATION_TAG: name, **_ONCE})
     def _job() -> None:

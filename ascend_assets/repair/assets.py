@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from ascend_assets import beside, graph, history, refusal
+from ascend_assets import beside, graph, history, pods, refusal
 from ascend_assets.records import Record
 from ascend_assets.refusal import Left
 from ascend_assets.repair import candidates, repairing, telling
@@ -74,7 +74,13 @@ def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
 
 
 def _check(spec: ModelSpec) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=list(repairing.key_of(spec.name)), name=repairing.CHECK, blocking=True, description=_CHECK)
+    @dg.asset_check(
+        asset=list(repairing.key_of(spec.name)),
+        name=repairing.CHECK,
+        blocking=True,
+        op_tags=pods.op_tags_of_judging(),
+        description=_CHECK,
+    )
     def _repaired(record: Record) -> dg.AssetCheckResult:
         if not isinstance(record, RepairRecord):
             raise TypeError("repair holds a record of another stage: make it again")

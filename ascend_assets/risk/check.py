@@ -5,7 +5,7 @@ Here belongs how the estimate reads in Dagster's UI. Not here: the estimate (`es
 
 import dagster as dg
 
-from ascend_assets import graph
+from ascend_assets import graph, pods
 from ascend_assets.records import OnnxRecord, Record
 from ascend_assets.risk import facts, past
 from ascend_assets.risk.estimate import Risk, learn
@@ -72,6 +72,8 @@ def _check(spec: ModelSpec) -> dg.AssetChecksDefinition:
         asset=list(key_of(spec, "onnx")),
         name=NAME,
         required_resource_keys=set(graph.RESOURCES),
+        # It reads the model itself, as lint does.
+        op_tags=pods.op_tags_beside("lint"),
         blocking=False,
         description=(
             "How likely the compiler is to refuse the model, from operators, opset, options and outcome of what was "

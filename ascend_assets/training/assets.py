@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import beside, graph, history
+from ascend_assets import beside, graph, history, pods
 from ascend_assets.codec import UnreadableRecord, read_record
 from ascend_assets.production.records import ProductionRecord
 from ascend_assets.records import Record
@@ -86,6 +86,7 @@ def _check(spec: ModelSpec) -> dg.AssetChecksDefinition:
         asset=asset,
         name=retraining.CHECK,
         blocking=True,
+        op_tags=pods.op_tags_of_judging(),
         description=_CHECK,
     )
     def _beats(record: Record) -> dg.AssetCheckResult:
