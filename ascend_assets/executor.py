@@ -20,6 +20,7 @@ MAX_CONCURRENT = 16
 # A subset of dagster_k8s's own, by the same names: importing that one to show a form would cost every step a second.
 _CONFIG = {
     "max_concurrent": dg.Field(int, default_value=MAX_CONCURRENT, description="Pods of this run at once."),
+    "health_seconds": dg.Field(int, default_value=20, description="How often each step's pod is looked at."),
     "job_image": dg.Field(
         dg.StringSource,
         is_required=False,

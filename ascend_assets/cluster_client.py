@@ -1,0 +1,127 @@
+"""What is asked of Kubernetes' API about a step, in bounded time.
+
+Here belongs a client as dagster-k8s's, that bears an API server which is away for minutes. Not here: what the answers
+mean (`resources/kubernetes/pod_state.py`).
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dagster_k8s.client import (
+    DagsterK8sAPIRetryLimitExceeded,
+    DagsterK8sUnrecoverableAPIError,
+    DagsterKubernetesClient,
+)
+
+from resources.kubernetes import pod_state
+from resources.kubernetes.pod_state import Pod
+
+if TYPE_CHECKING:
+    from kubernetes.client import V1Job
+
+REQUEST_SECONDS = 15.0
+AWAY_SECONDS = 300.0
+"""How long the API may be away while a step is to be started: longer than a control plane takes to restart."""
+_BETWEEN_SECONDS = 5.0
+_THERE = 409
+_TOO_MANY = 429
+_GONE = 404
+
+
+@dataclass(frozen=True)
+class JobState:
+    """How a Job is. `told`: reason and message of its condition Failed."""
+
+    failed: bool
+    succeeded: bool
+    told: tuple[str, str] = ("", "")
+
+
+class Client(DagsterKubernetesClient):
+    """`DagsterKubernetesClient`, with patience and time limits."""
+
+    sleep: Callable[[float], None] = staticmethod(time.sleep)
+
+    @classmethod
+    def like(cls, other: DagsterKubernetesClient) -> "Client":
+        """One that speaks to the same API."""
+        return cls(other.batch_api, other.core_api, other.logger, other.sleeper, other.timer)
+
+    def create_namespaced_job_with_retries(
+        self, body: "V1Job", namespace: str, wait_time_between_attempts: float = _BETWEEN_SECONDS
+    ) -> None:
+        """Make a Job. One of that name that is there already is this very attempt's: its request was answered late.
+
+        Raises `DagsterK8sAPIRetryLimitExceeded` after five minutes, `DagsterK8sUnrecoverableAPIError` at once for what
+        the API refuses.
+        """
+        begin = time.monotonic()
+        while True:
+            try:
+                super().create_namespaced_job_with_retries(body, namespace, wait_time_between_attempts)
+            except (DagsterK8sAPIRetryLimitExceeded, DagsterK8sUnrecoverableAPIError) as error:
+                status = getattr(error.k8s_api_exception, "status", None)
+                if status == _THERE:
+                    return
+                refused = isinstance(error, DagsterK8sUnrecoverableAPIError) and status != _TOO_MANY
+                if refused or time.monotonic() - begin > AWAY_SECONDS:
+                    raise
+                self.sleep(_BETWEEN_SECONDS)
+            else:
+                return
+
+    def job(self, name: str, namespace: str) -> JobState | None:
+        """How a Job is; None where there is none. Raises `kubernetes.client.ApiException`, `urllib3` errors."""
+        found = self._asked(self.batch_api.read_namespaced_job_status, name, namespace)
+        if found is None:
+            return None
+        status = found.get("status")
+        status = status if isinstance(status, Mapping) else {}
+        conditions = [each for each in status.get("conditions") or () if isinstance(each, Mapping)]
+        ended = {each.get("type"): each for each in conditions if each.get("status") == "True"}
+        why = ended.get("Failed", {})
+        return JobState(
+            failed="Failed" in ended or bool(status.get("failed")),
+            succeeded="Complete" in ended or bool(status.get("succeeded")),
+            told=(str(why.get("reason") or "")[:200], str(why.get("message") or "")[:500]),
+        )
+
+    def pods(self, job: str, namespace: str) -> tuple[Pod, ...]:
+        """The pods of a Job, oldest first."""
+        found = self.core_api.list_namespaced_pod(
+            namespace=namespace, label_selector=f"job-name={job}", _request_timeout=REQUEST_SECONDS
+        )
+        documents = [self._plain(item) for item in found.items]
+        documents.sort(key=lambda document: str(document.get("metadata", {}).get("creationTimestamp", "")))
+        return tuple(map(pod_state.read, documents))
+
+    def jobs_of(self, run_id: str, namespace: str) -> tuple[str, ...]:
+        """Names of the Jobs of a run's steps that have not ended."""
+        found = self.batch_api.list_namespaced_job(
+            namespace=namespace,
+            label_selector=f"dagster/run-id={run_id},app.kubernetes.io/component=step_worker",
+            _request_timeout=REQUEST_SECONDS,
+        )
+        documents = [self._plain(item) for item in found.items]
+        return tuple(str(one["metadata"]["name"]) for one in documents if one.get("status", {}).get("active"))
+
+    def delete(self, job: str, namespace: str) -> None:
+        """Delete a Job and its pods; nothing where there is none."""
+        self.delete_job(job_name=job, namespace=namespace)  # type: ignore[no-untyped-call] # dagster-k8s's own
+
+    def _asked(self, ask: Callable[..., Any], name: str, namespace: str) -> dict[str, Any] | None:
+        from kubernetes.client import ApiException
+
+        try:
+            return self._plain(ask(name, namespace=namespace, _request_timeout=REQUEST_SECONDS))
+        except ApiException as error:
+            if error.status == _GONE:
+                return None
+            raise
+
+    def _plain(self, answer: object) -> dict[str, Any]:
+        """The API's JSON again."""
+        plain: dict[str, Any] = self.batch_api.api_client.sanitize_for_serialization(answer)
+        return plain
