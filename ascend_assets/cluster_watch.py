@@ -59,7 +59,7 @@ class WatchingHandler(StepHandler):
     @property
     def name(self) -> str:
         """As dagster-k8s's own, in the log."""
-        return self.handler.name
+        return str(self.handler.name)
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[dg.DagsterEvent]:
         """Make the step's Kubernetes Job."""

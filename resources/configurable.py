@@ -12,7 +12,7 @@ import dagster as dg
 
 from resources.ascend.choice import Chosen, choose
 from resources.digests import sha256_file
-from resources.home import PROJECT, home
+from resources.home import PROJECT, home, repository
 from resources.registry.ledger import Ledger
 from resources.registry.releases import Registry
 from resources.store.blobs import Blobs, BlobStore
@@ -60,16 +60,20 @@ class AscendToolchain(dg.ConfigurableResource[None]):
 
 
 class Project(dg.ConfigurableResource[None]):
-    """The project's folder, from whose git history candidates are built."""
+    """The project's folder, from whose git history candidates are built.
 
-    folder: str = str(PROJECT)
+    `folder`: empty for what `ASCEND_PROJECT` says, and without that for the code that runs here.
+    """
+
+    folder: str = ""
 
     @property
     def path(self) -> Path:
         """The folder."""
-        return Path(self.folder)
+        return Path(self.folder) if self.folder else repository()
 
     def lock(self) -> str:
         """Sha256 of the lock file of the pipeline's dependencies; empty where there is none."""
-        lock = self.path / "requirements.lock"
+        # What is installed is what the code that runs was locked to, whatever the repository has by now.
+        lock = (Path(self.folder) if self.folder else PROJECT) / "requirements.lock"
         return sha256_file(lock) if lock.is_file() else ""

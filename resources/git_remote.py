@@ -127,6 +127,15 @@ def fetch(repo: Path, where: Remote, name: str, wanted: Iterable[str], *, second
         _git(repo, where, ("fetch", "--quiet", *flags, *more), seconds, stdin=Path(file.name), on_wait=watch)
 
 
+def fetch_head(repo: Path, where: Remote, name: str, *, seconds: float) -> str:
+    """Bring the tip of the remote's default branch here, and return its commit's id. Raises `RemoteError`."""
+    mirror = f"refs/ascend_head/{_checked(name)}"
+    flags = ("--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance", "--refmap=")
+    more = ("--upload-pack=git-upload-pack", "--", where.address, f"+HEAD:{mirror}")
+    _git(repo, where, ("fetch", "--quiet", *flags, *more), seconds)
+    return run(repo, "rev-parse", "--verify", "--end-of-options", f"{mirror}^{{commit}}").decode().strip()
+
+
 def mirrored(repo: Path, name: str) -> dict[str, str]:
     """What was fetched of a remote: short name -> object. Raises `GitError`."""
     prefix = f"refs/ascend/{_checked(name)}/"

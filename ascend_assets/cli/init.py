@@ -1,22 +1,30 @@
-"""`ascend init`: make the local profile's folders, and limit Dagster's pools by the NPUs that are here."""
+"""`ascend init`: make what the profile in force needs before anything runs.
+
+Here belongs telling a person. Not here: what a cluster needs (`ascend_assets/operations/bootstrap.py`).
+"""
 
 import click
 
 from ascend_assets.cli.console import progress, say
 
 
-@click.command(short_help="Make the state folders and Dagster's settings.")
+@click.command(short_help="Make the state folders and Dagster's settings, or set up a cluster.")
 def init() -> None:
     """Make the state folders and Dagster's instance settings where there are none yet.
 
-    On a machine with NPUs it also sets the limits of Dagster's pools by the devices that are there now. Changes nothing
-    else.
+    On a machine with NPUs it also sets the limits of Dagster's pools by the devices that are there now. In profile k8s
+    it waits for the database, tries the store, sets the pools' limits by cluster.yaml, and brings the clone of the
+    project to the remote's newest commit. Changes nothing else, and may be called again at any time.
     """
     from resources.ascend.device_nodes import npus
-    from resources.home import prepare
+    from resources.home import prepare, profile
 
     say(f"state: {prepare().state}")
-    if npus():
+    if profile() == "k8s":
+        from ascend_assets.operations import bootstrap
+
+        bootstrap.run(say)
+    elif npus():
         _limit()
 
 

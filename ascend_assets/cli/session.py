@@ -32,13 +32,18 @@ from resources import git, tarball
 from resources.ascend.choice import Chosen
 from resources.ascend.toolchain import CompileRefused
 from resources.configurable import AscendToolchain, Project, Warehouse
-from resources.home import PROJECT, Home, prepare
+from resources.home import PROJECT, Home, prepare, profile
 from resources.locks import model_lock
 
 _HERE, _HERE_VALUE = STARTED_BY_TAG, "command line"
 """Tag of runs that go on under the model's lock, in a process of the command line."""
 _REFUSALS = frozenset(kind.__name__ for kind in (NotReleasable, ReleaseRefused, NotAdmitted, CompileRefused))
 """Dagster keeps the name of an exception's class and not the class."""
+_IN_A_CLUSTER = (
+    "in profile k8s a candidate is built in pods, and not where the command line runs: launch the job {model}_candidate "
+    "(or {model}_regate, {model}_repair) in Dagster. `ascend triggers` lists what starts by itself. A commit that changes "
+    "the model's definition needs the code location of that commit deployed first"
+)
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -123,8 +128,10 @@ def opened(model: str, commit: str, hub: str = "") -> Iterator[Session]:
     """Everything that a run of `model` needs, locked against a second run.
 
     Raises `Unusable` for an unknown model, or a hub's version of one that is from none; `BadModel` for a bad file,
-    `ModelBusy` where somebody else is at it.
+    `ModelBusy` where somebody else is at it. In profile k8s always `Unusable`: this pod has neither CANN nor an NPU.
     """
+    if profile() == "k8s":
+        raise Unusable(_IN_A_CLUSTER.format(model=model))
     # SQLAlchemy logs a traceback when Ctrl-C comes while it closes a connection; what matters is raised as well.
     logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL + 1)
     places = prepare()

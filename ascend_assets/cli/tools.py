@@ -10,7 +10,7 @@ from ascend_assets import models
 from ascend_assets.cli.console import Unusable
 from ascend_assets.stage import Tools
 from resources.digests import sha256_file
-from resources.home import PROJECT, home
+from resources.home import PROJECT, home, repository
 from resources.registry import released
 from resources.registry.bundles import Bundles
 from resources.registry.ledger import Ledger
@@ -32,7 +32,7 @@ def registry_tools() -> Tools:
         ledger=Ledger(store),
         toolchain=chosen.toolchain,
         chosen=str(chosen),
-        repository=PROJECT,
+        repository=repository(),
         lock=sha256_file(lock) if lock.is_file() else "",
     )
 

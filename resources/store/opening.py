@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.home import home
+from resources.home import home, profile
 from resources.store.folder import FolderStore
 from resources.store.objects import BadSetting, BlobStore
 
@@ -19,13 +19,21 @@ if TYPE_CHECKING:
 
 
 def open_store(address: str) -> BlobStore:
-    """The store at `s3://bucket/prefix`, or in a folder. Nothing is asked of it yet. Raises `BadSetting`."""
+    """The store at `s3://bucket/prefix`, or in a folder. Nothing is asked of it yet.
+
+    Raises `BadSetting`, in profile k8s for every folder: each pod has one of its own, which is gone with it.
+    """
     if address.startswith("s3://"):
         from resources.store.s3_settings import S3Settings
 
         return _bucket(address, S3Settings.from_environment(os.environ), home().state / "cache")
     if "://" in address:
         raise BadSetting(f"{address[:200]!r} is no store that there is: ASCEND_STORE is s3://bucket/prefix or a folder")
+    if profile() == "k8s":
+        raise BadSetting(
+            f"the store is the folder {address[:200]}, which other pods do not see: in profile k8s set ASCEND_STORE to "
+            "s3://bucket/prefix, for the code location, the daemon and the webserver alike"
+        )
     return FolderStore(Path(address))
 
 
