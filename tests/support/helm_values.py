@@ -37,7 +37,8 @@ _LAUNCHER = {
     "runK8sConfig",
 }  # fmt: skip
 _POSTGRES = {
-    "enabled", "postgresqlHost", "postgresqlUsername", "postgresqlDatabase", "postgresqlParams", "service"
+    "enabled", "postgresqlHost", "postgresqlUsername", "postgresqlDatabase", "postgresqlParams", "postgresqlScheme",
+    "service",
 }  # fmt: skip
 DEPLOYMENT = {
     "name", "image", "codeServerArgs", "port", "includeConfigInLaunchedRuns", "env", "envConfigMaps", "envSecrets",
@@ -145,6 +146,8 @@ def _storage(values: Values, module: str, name: str) -> dict[str, Any]:
         "port": postgres["service"]["port"],
         "params": postgres["postgresqlParams"],
     }
+    if postgres.get("postgresqlScheme"):
+        database["scheme"] = postgres["postgresqlScheme"]
     return {"module": module, "class": name, "config": {"postgres_db": database}}
 
 
