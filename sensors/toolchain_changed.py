@@ -22,6 +22,7 @@ from ascend_assets.operations.stale import Freshness
 from ascend_assets.stage import AssetKey, Tools
 from resources.ascend.toolchain import ToolchainError, ToolchainIdentity
 from resources.configurable import AscendToolchain, Project, Warehouse
+from resources.home import profile
 from resources.store.objects import StoreError
 from sensors.jobs import Job
 from sensors.turns import beginning_with
@@ -33,6 +34,11 @@ AT_MOST = 100
 SECONDS = 30.0
 """A tick begins nothing more after so long; Dagster ends it after 60 s."""
 EVERY_SECONDS = 300
+
+_IN_A_CLUSTER = (
+    "in profile k8s the toolchain in force is that of each step's image, and not here: the check `current` runs there, "
+    "in every candidate's run and whenever somebody evaluates it"
+)
 
 
 @dataclass
@@ -80,6 +86,8 @@ def build(jobs: Sequence[Job]) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, store: Warehouse, toolchain: AscendToolchain, project: Project
     ) -> dg.SensorResult:
         """One tick: look at so many compiled models as time allows, answer, and ask for what is switched on."""
+        if profile() == "k8s":
+            return dg.SensorResult(skip_reason=_IN_A_CLUSTER, cursor=context.cursor)
         try:
             tools = graph.tools(store, toolchain, project)
             tick = _Tick(context.instance, tools, tools.toolchain.describe())

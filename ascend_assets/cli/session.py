@@ -40,9 +40,9 @@ _HERE, _HERE_VALUE = STARTED_BY_TAG, "command line"
 _REFUSALS = frozenset(kind.__name__ for kind in (NotReleasable, ReleaseRefused, NotAdmitted, CompileRefused))
 """Dagster keeps the name of an exception's class and not the class."""
 _IN_A_CLUSTER = (
-    "in profile k8s a candidate is built in pods, and not where the command line runs: launch the job {model}_candidate "
-    "(or {model}_regate, {model}_repair) in Dagster. `ascend triggers` lists what starts by itself. A commit that changes "
-    "the model's definition needs the code location of that commit deployed first"
+    "in profile k8s a candidate is built in pods, and not where the command line runs: launch the job "
+    "{model}_candidate (or {model}_regate, {model}_repair) in Dagster. `ascend triggers` lists what starts by itself. "
+    "A commit that changes the model's definition needs the code location of that commit deployed first"
 )
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from ascend_assets import environments, models
 from ascend_assets.environments import Environment, Environments
-from ascend_assets.operations import doctor_cann, doctor_machine, doctor_store, doctor_triggers
+from ascend_assets.operations import doctor_cann, doctor_cluster, doctor_machine, doctor_store, doctor_triggers
 from ascend_assets.operations.finding import Finding
 from ascend_assets.policy_file import BadPolicy
 from ascend_assets.yaml_file import BadYaml
 from resources.allowed_signers import Person, Signers, parse
 from resources.ascend.cann.errors import NoInstallation
 from resources.ascend.choice import BadChoice, choose
-from resources.home import PROJECT, Home, home
+from resources.home import PROJECT, Home, home, profile
 from resources.registry.approvals import NAMESPACE
 
 __all__ = ["Finding", "examine"]
@@ -37,10 +37,22 @@ def examine(defs: Path = models.DEFS) -> tuple[Finding, ...]:
         *_policy_and_models(defs),
         *doctor_cann.examine(),
         _lock_file(PROJECT / "requirements.lock"),
-        _settings(places),
+        *_of_profile(places, defs),
         doctor_triggers.settings(),
         doctor_triggers.daemon(places),
     )
+
+
+def _of_profile(places: Home, defs: Path) -> Iterator[Finding]:
+    """Dagster's settings, and in profile k8s the cluster."""
+    if profile() != "k8s":
+        yield _settings(places)
+        return
+    try:
+        good, _ = models.load_all(defs)
+    except BadPolicy:
+        good = {}  # the policy has a finding of its own
+    yield from doctor_cluster.examine(places, good.values())
 
 
 def _policy_and_models(defs: Path) -> Iterator[Finding]:
@@ -58,7 +70,9 @@ def _policy_and_models(defs: Path) -> Iterator[Finding]:
         if environment.approvals.required:
             yield signers(environment, now)
     yield _models(defs)
-    yield _toolchain(policy)
+    # In a cluster it is each step's image that has CANN, and not where this is asked.
+    if profile() != "k8s":
+        yield _toolchain(policy)
 
 
 def _told(error: BadYaml) -> str:

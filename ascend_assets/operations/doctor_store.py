@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from ascend_assets.operations.doctor_machine import nearest
 from ascend_assets.operations.finding import Finding
-from resources.home import Home, home
+from resources.home import Home, home, profile
 from resources.registry.ledger import CLOCK_TOLERANCE
 from resources.store.durable import sync_folder, whole_file
 from resources.store.objects import BadSetting, StoreDenied, StoreError, StoreUnfit, StoreUnreachable
+from resources.store.opening import open_store
 
 if TYPE_CHECKING:
     from resources.store.s3_bucket import Bucket
@@ -33,6 +34,11 @@ _CLOCK = "the clock could not be compared: the store was not reached"
 def store(places: Home) -> tuple[Finding, Finding]:
     """The store, and the clock of this machine against the store's."""
     folder = places.store_folder
+    if folder is not None and profile() == "k8s":
+        try:
+            open_store(places.store)
+        except BadSetting as error:
+            return Finding("store", ok=False, said=str(error), remedy=_remedy(error)), _no_clock()
     return _of_folder(folder) if folder is not None else _of_bucket(places.store)
 
 
