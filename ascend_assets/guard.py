@@ -1,9 +1,10 @@
 """The last gate, inside `release` itself, because a blocking check guards only its own run; and one before deploying.
 
 Here belongs comparing what the event log says of a model with the dossier that asks to be released: every record the
-newest, every check evaluated on it and passed. It is the third layer; `assets/release.py` judges the evidence once more
-and believes no stored check at all. Before a deployment: that a run that was begun anew after a crash comes not too
-late.
+newest, every check evaluated on it and passed, and all of it said by runs. Whoever reaches Dagster's webserver can
+report materialisations and evaluations; those belong to no run. It is the third layer; `assets/release.py` judges the
+evidence once more and believes no stored check at all. Before a deployment: that a run that was begun anew after a
+crash comes not too late.
 """
 
 from dagster import DagsterInstance, DagsterRun
@@ -17,6 +18,8 @@ from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey
 from ascend_assets.walk import key_of, stages
 from resources.registry.ledger import Ledger
+
+_REPORTED = "last reported from outside, by no run: anybody who reaches Dagster's webserver can do that"
 
 
 class NotReleasable(Exception):
@@ -64,8 +67,10 @@ def refusals(instance: DagsterInstance, spec: ModelSpec, dossier: Record) -> tup
     held = {stage.asset: history.latest(instance, stage.asset) for stage in stages(spec)}
     reasons = []
     for asset, digest in _expected(spec, dossier).items():
-        made = held[asset]
-        if made is None or made.record != digest:
+        made, newest = held[asset], history.newest(instance, asset)
+        if newest is not None and not newest.run_id:
+            reasons.append(f"{'/'.join(asset)} was {_REPORTED}")
+        elif made is None or made.record != digest:
             reasons.append(f"{'/'.join(asset)} was made again after the dossier: the candidate is a mixture")
     for asset, criterion in check_keys(spec):
         made = held[asset]
@@ -73,6 +78,8 @@ def refusals(instance: DagsterInstance, spec: ModelSpec, dossier: Record) -> tup
         check = f"check {criterion} on {'/'.join(asset)}"
         if checked is None:
             reasons.append(f"{check} was never evaluated")
+        elif not checked.run_id:
+            reasons.append(f"{check} was {_REPORTED}")
         elif checked.blocks:
             reasons.append(f"{check} failed: {checked.why}")
         elif made is None or checked.about != made.storage_id:

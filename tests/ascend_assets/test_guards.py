@@ -10,6 +10,7 @@ from tiny import write_tiny
 
 from ascend_assets import checks, guard, history
 from ascend_assets.codec import read_record
+from ascend_assets.stage import AssetKey
 from ascend_assets.walk import stages
 
 OM = "tiny/Ascend310P3/om"
@@ -79,31 +80,38 @@ def test_an_artefact_made_again_without_its_gate_stops_a_release(sandbox: Sandbo
 
 
 def test_a_forged_evaluation_is_not_believed(sandbox: Sandbox) -> None:
-    """Dagster's report endpoint takes a passed check from anybody: the evidence is judged again all the same."""
+    """Who writes into Dagster's database forges what runs say, and the guard believes it: the evidence is judged."""
     write_tiny(sandbox.model, scale=1e6)
     sandbox.commit()
     keys = ["/".join(stage.asset) for stage in stages(sandbox.spec)[:-2]]
     assert sandbox.materialise(*keys, checks=False).success
     for asset, name in checks.check_keys(sandbox.spec):
-        made = history.latest(sandbox.instance, asset)
-        assert made is not None
-        sandbox.instance.report_runless_asset_event(
-            dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey(list(asset)),
-                check_name=name,
-                passed=True,
-                metadata={},
-                target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
-                    storage_id=made.storage_id, run_id=made.run_id, timestamp=made.timestamp
-                ),
-                blocking=True,
-            )
-        )
+        forge(sandbox, asset, name)
     made = history.latest(sandbox.instance, ("tiny", "dossier"))
     assert made is not None
     assert not guard.refusals(sandbox.instance, sandbox.spec, read_record(sandbox.store.blobs(), made.record))
     assert "overflow_layers" in why(sandbox.materialise("tiny/release"))
     assert released(sandbox) == []
+
+
+def forge(sandbox: Sandbox, asset: AssetKey, name: str) -> None:
+    """A passed evaluation of what an asset holds, in the name of a run that never evaluated it."""
+    made = history.latest(sandbox.instance, asset)
+    assert made is not None
+    forged = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(list(asset)),
+        check_name=name,
+        passed=True,
+        metadata={},
+        target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+            storage_id=made.storage_id, run_id=made.run_id, timestamp=made.timestamp
+        ),
+        blocking=True,
+    )
+    said = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
+    job = sandbox.definitions().resolve_job_def("tiny_candidate")
+    run = sandbox.instance.create_run_for_job(job)
+    sandbox.instance.report_dagster_event(dg.DagsterEvent(said, run.job_name, event_specific_data=forged), run.run_id)
 
 
 def test_candidates_that_wait_in_the_queue_hide_nothing_that_checks_said(sandbox: Sandbox) -> None:
