@@ -19,6 +19,7 @@ from typing import TypeVar
 from unittest import mock
 
 import dagster as dg
+import postgres
 import pytest
 from dagster._core.scheduler.instigation import InstigatorTick
 from dagster._core.storage.asset_check_execution_record import (
@@ -228,7 +229,8 @@ def daemon_of(checkout: Checkout, **env: str) -> Iterator[Daemon]:
     """A daemon that is not started yet, with Dagster's settings as `ascend init` makes them, ended whatever happens."""
     home = checkout.root / ".ascend" / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_bytes((PROJECT / "deploy" / "local" / "dagster.yaml").read_bytes())
+    shipped = (PROJECT / "deploy" / "local" / "dagster.yaml").read_text()
+    (home / "dagster.yaml").write_text(postgres.settings(shipped))
     with ExitStack() as stack:
         # dagster.yaml names the folder by this variable.
         with mock.patch.dict(os.environ, {"DAGSTER_HOME": str(home)}):
