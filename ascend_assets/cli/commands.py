@@ -29,6 +29,7 @@ from ascend_assets.cli import (
     preflight,
     repair,
     run_command,
+    scale,
     show,
     stale,
     store,
@@ -75,6 +76,7 @@ cli.add_command(stale.stale)
 cli.add_command(triggers.triggers)
 cli.add_command(notices.notices)
 cli.add_command(store.store)
+cli.add_command(scale.scale)
 cli.add_command(copilot.copilot)
 cli.add_command(doctor.doctor)
 cli.add_command(verify.verify)
