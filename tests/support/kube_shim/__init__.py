@@ -22,7 +22,8 @@ What it is not:
 from kube_shim.access import Rule
 from kube_shim.pace import Pace
 from kube_shim.server import BODY_LIMIT, Asked
-from kube_shim.shim import Node, NoSuchPod, Shim, ShimBroken, running_shim
+from kube_shim.shim import NoSuchPod, Shim
+from kube_shim.starting import Node, ShimBroken, running_shim
 from kube_shim.trouble import ApiError
 
 __all__ = [

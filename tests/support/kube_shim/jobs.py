@@ -45,15 +45,16 @@ class JobController:
         """One look at every job."""
         with self._store.changed:
             jobs = self._store.all(JOBS)
+            pods: dict[str, list[Json]] = {}
+            for pod in self._store.all(PODS):
+                pods.setdefault(_owner(pod), []).append(pod)
             for job in jobs:
-                self._look(job)
+                self._look(job, pods.get(job["metadata"]["uid"], []))
             living = {job["metadata"]["uid"] for job in jobs}
             self._known = {uid: known for uid, known in self._known.items() if uid in living}
 
-    def _look(self, job: Json) -> None:
-        uid = job["metadata"]["uid"]
-        known = self._known.setdefault(uid, _Known())
-        pods = [pod for pod in self._store.all(PODS, job["metadata"]["namespace"]) if _owner(pod) == uid]
+    def _look(self, job: Json, pods: Sequence[Json]) -> None:
+        known = self._known.setdefault(job["metadata"]["uid"], _Known())
         _learn(known, pods)
         if _finished(job):
             self._expire(job)

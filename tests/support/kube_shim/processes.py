@@ -62,14 +62,19 @@ class Process:
             os.close(report)
         threading.Thread(target=self._follow, name=f"container {argv[0]}", daemon=True).start()
 
-    def tell(self, number: int = signal.SIGTERM) -> None:
-        """Send a signal to the container's first process, and to no other, as a container runtime does."""
-        with self._lock:
-            if self.exit_code is None and (main := self._main()):
-                try:
-                    os.kill(main, number)
-                except ProcessLookupError:
-                    return  # it ended meanwhile
+    def tell(self, number: int = signal.SIGTERM) -> bool:
+        """Send a signal to the container's first process, and to no other, as a container runtime does.
+
+        False if there is no such process yet, or no more.
+        """
+        main = self._main()
+        if self.exit_code is not None or not main:
+            return False
+        try:
+            os.kill(main, number)
+        except ProcessLookupError:
+            return False
+        return True
 
     def kill(self) -> None:
         """End it and all that it started, at once."""

@@ -6,6 +6,7 @@ Pure. The grammar is that of k8s.io/apimachinery, pkg/api/resource/quantity.go.
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 
 _BINARY = {name: Fraction(1024) ** power for power, name in enumerate(("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"))}
 _DECIMAL = {"n": -3, "u": -2, "m": -1, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
@@ -19,6 +20,7 @@ class NotAQuantity(ValueError):
     """A text that is none."""
 
 
+@lru_cache(maxsize=4096)
 def parse(value: object) -> Fraction:
     """The number. Raises `NotAQuantity`."""
     found = _FORM.fullmatch(str(value)) if isinstance(value, str | int | float) else None

@@ -33,36 +33,58 @@ class Placement:
     why: str = ""
 
 
+@dataclass
+class Room:
+    """What is left on a node. `others`: how many pods it has."""
+
+    node: Json
+    free: dict[str, Fraction]
+    held: set[int] = field(default_factory=set)
+    others: int = 0
+
+    def take(self, pod: Json) -> None:
+        """A pod of the node holds what it asked for."""
+        for name, amount in requests(pod).items():
+            self.free[name] = self.free.get(name, Fraction(0)) - amount
+        self.held |= {number for numbers in assigned(pod).values() for number in numbers}
+        self.others += 1
+
+
 def run(store: Store) -> None:
     """Place every pod that waits, in the order in which they were made."""
     with store.changed:
-        waiting = [pod for pod in store.all(PODS) if _waits(pod)]
-        for pod in sorted(waiting, key=lambda pod: int(pod["metadata"]["resourceVersion"])):
-            placement = place(pod, store.all(NODES), store.all(PODS))
-            store.update(PODS, pod, partial(_apply, placement))
+        pods = store.all(PODS)
+        waiting = sorted((pod for pod in pods if _waits(pod)), key=_age)
+        rooms = rooms_of(store.all(NODES), pods) if waiting else []
+        for pod in waiting:
+            placement = place(pod, rooms)
+            placed = store.update(PODS, pod, partial(_apply, placement))
             recorder = Recorder(store, pod["spec"]["schedulerName"])
             name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
-            if placement.node:
+            if placement.node and placed is not None:
+                next(room for room in rooms if room.node["metadata"]["name"] == placement.node).take(placed)
                 recorder.normal(PODS, pod, "Scheduled", f"Successfully assigned {namespace}/{name} to {placement.node}")
             elif placement.why != _said_before(pod):
                 recorder.warning(PODS, pod, "FailedScheduling", placement.why)
 
 
-def place(pod: Json, nodes: Sequence[Json], pods: Iterable[Json]) -> Placement:
-    """The node with the most room left among those that fit, or why none does."""
-    on_nodes: dict[str, list[Json]] = {}
-    for other in pods:
-        if holds(other):
-            on_nodes.setdefault(other["spec"]["nodeName"], []).append(other)
-    reasons: dict[str, list[str]] = {}
-    for node in nodes:
-        name = node["metadata"]["name"]
-        reasons[name] = _unfit(pod, node, on_nodes.get(name, []))
-    fitting = [node for node in nodes if not reasons[node["metadata"]["name"]]]
+def rooms_of(nodes: Iterable[Json], pods: Iterable[Json]) -> list[Room]:
+    """What the pods that hold resources leave of each node."""
+    rooms = {node["metadata"]["name"]: Room(node, amounts(node["status"]["allocatable"])) for node in nodes}
+    for pod in pods:
+        if holds(pod) and pod["spec"]["nodeName"] in rooms:
+            rooms[pod["spec"]["nodeName"]].take(pod)
+    return list(rooms.values())
+
+
+def place(pod: Json, rooms: Sequence[Room]) -> Placement:
+    """The node with the fewest pods among those that fit, or why none does."""
+    reasons = [_unfit(pod, room) for room in rooms]
+    fitting = [room for room, why in zip(rooms, reasons, strict=True) if not why]
     if not fitting:
-        return Placement(why=_why(list(reasons.values())))
-    chosen = min(fitting, key=lambda node: len(on_nodes.get(node["metadata"]["name"], [])))
-    return Placement(chosen["metadata"]["name"], _devices(pod, chosen, on_nodes.get(chosen["metadata"]["name"], [])))
+        return Placement(why=_why(reasons))
+    chosen = min(fitting, key=lambda room: room.others)
+    return Placement(chosen.node["metadata"]["name"], _devices(pod, chosen))
 
 
 def holds(pod: Json) -> bool:
@@ -94,21 +116,17 @@ def _waits(pod: Json) -> bool:
     return idle and pod["spec"]["schedulerName"] in SCHEDULERS and pod["status"]["phase"] == "Pending"
 
 
-def _unfit(pod: Json, node: Json, others: Sequence[Json]) -> list[str]:
+def _unfit(pod: Json, room: Room) -> list[str]:
     """Why a node does not do, in the words of the scheduler's plugins."""
-    spec = node.get("spec") or {}
+    spec = room.node.get("spec") or {}
     if spec.get("unschedulable"):
         return ["node(s) were unschedulable"]
     for taint in spec.get("taints") or []:
         if taint["effect"] != "PreferNoSchedule" and not tolerates(pod, taint):
             return [f"node(s) had untolerated taint(s) {{{taint['key']}: {taint.get('value', '')}}}"]
-    if not _selected(pod, node["metadata"].get("labels") or {}):
+    if not _selected(pod, room.node["metadata"].get("labels") or {}):
         return ["node(s) didn't match Pod's node affinity/selector"]
-    free = amounts(node["status"]["allocatable"])
-    for other in others:
-        for name, amount in requests(other).items():
-            free[name] = free.get(name, Fraction(0)) - amount
-    short = [name for name, amount in requests(pod).items() if amount > 0 and free.get(name, 0) < amount]
+    short = [name for name, amount in requests(pod).items() if amount > 0 and room.free.get(name, 0) < amount]
     return ["Too many pods" if name == "pods" else f"Insufficient {name}" for name in sorted(short)]
 
 
@@ -162,14 +180,13 @@ def _why(reasons: Sequence[Sequence[str]]) -> str:
     return f"0/{total} nodes are available: {told}. preemption: 0/{total} nodes are available: {', '.join(helps)}."
 
 
-def _devices(pod: Json, node: Json, others: Sequence[Json]) -> dict[str, str]:
+def _devices(pod: Json, room: Room) -> dict[str, str]:
     """Annotations that name the devices of a pod: the lowest numbers of the node that no other pod holds."""
-    offered = amounts(node["status"]["allocatable"])
-    held = {number for other in others for numbers in assigned(other).values() for number in numbers}
+    offered = amounts(room.node["status"]["allocatable"])
     notes, first = {}, 0
     for name in sorted(name for name in offered if name.startswith(_DEVICES)):
         count = int(offered[name])
-        free = [number for number in range(first, first + count) if number not in held]
+        free = [number for number in range(first, first + count) if number not in room.held]
         first += count
         if asked := int(requests(pod).get(name, 0)):
             kind = name.removeprefix(_DEVICES)
@@ -185,6 +202,10 @@ def _apply(placement: Placement, pod: Json) -> None:
         set_condition(pod["status"], "PodScheduled", "True", at=now())
     else:
         set_condition(pod["status"], "PodScheduled", "False", "Unschedulable", placement.why, at=now())
+
+
+def _age(pod: Json) -> tuple[str, int]:
+    return pod["metadata"]["creationTimestamp"], int(pod["metadata"]["resourceVersion"])
 
 
 def _said_before(pod: Json) -> str:

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,7 +51,7 @@ class Front:
     api: Api
     faults: Faults
     identities: Mapping[str, Identity]
-    asked: list[Asked]
+    asked: deque[Asked]
     failures: list[BaseException]
     closing: threading.Event
 
@@ -60,8 +61,7 @@ class Server:
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._connections: set[socket.socket] = set()
-        self._lock = threading.Lock()
+        self._connections = _Connections()
         self._listening: ThreadingHTTPServer | None = None
         self._reserved: socket.socket | None = None
         self.port = 0
@@ -74,7 +74,8 @@ class Server:
         if self._reserved is not None:
             self._reserved.close()
             self._reserved = None
-        handler = _handler(self._front, self._connections, self._lock)
+        self._connections = _Connections()
+        handler = _handler(self._front, self._connections)
         self._listening = _Listener(("127.0.0.1", self.port), handler)
         self.port = self._listening.server_address[1]
         run = self._listening.serve_forever
@@ -91,9 +92,7 @@ class Server:
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reserved.bind(("127.0.0.1", self.port))
-        with self._lock:
-            for connection in self._connections:
-                _break(connection)
+        self._connections.end()
 
     def close(self) -> None:
         self.refuse()
@@ -111,6 +110,31 @@ class _Listener(ThreadingHTTPServer):
         """A client that goes away is its own business; what we did wrong was noted where it happened."""
 
 
+class _Connections:
+    """Those that are open, until all are to end; then none is accepted any more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._ended = False
+
+    def add(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open.add(connection)
+            if self._ended:
+                _break(connection)
+
+    def discard(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open.discard(connection)
+
+    def end(self) -> None:
+        with self._lock:
+            self._ended = True
+            for connection in self._open:
+                _break(connection)
+
+
 def _break(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
@@ -118,17 +142,15 @@ def _break(connection: socket.socket) -> None:
         return  # it is gone already
 
 
-def _handler(front: Front, connections: set[socket.socket], lock: threading.Lock) -> type[BaseHTTPRequestHandler]:
+def _handler(front: Front, connections: _Connections) -> type[BaseHTTPRequestHandler]:
     class Handler(_Handler):
         def setup(self) -> None:
             self.front = front
             super().setup()
-            with lock:
-                connections.add(self.connection)
+            connections.add(self.connection)
 
         def finish(self) -> None:
-            with lock:
-                connections.discard(self.connection)
+            connections.discard(self.connection)
             super().finish()
 
     return Handler

@@ -67,6 +67,7 @@ class Worker:
         self._processes: dict[str, Process] = {}
         self._not_before: dict[str, float] = {}
         self._oom: set[str] = set()
+        self._told: set[str] = set()
         self._order: Order | None = None
         self._kill_at = float("inf")
         self._began = time.monotonic()
@@ -88,20 +89,16 @@ class Worker:
                 self._order = order
             at = time.monotonic() + order.grace
             self._kill_at = min(self._kill_at, at)
-            if first:
-                for name, process in self._processes.items():
-                    if process.exit_code is None and order.grace:
-                        process.tell(signal.SIGTERM)
-                        self._say("Killing", f"Stopping container {name}")
         self._wake.set()
 
-    def out_of_memory(self) -> None:
-        """Kill it as the kernel does where a container has taken more memory than its limit."""
+    def out_of_memory(self) -> bool:
+        """Kill it as the kernel does where a container took more memory than its limit; False if nothing runs."""
         with self._host.store.changed:
             running = {name: process for name, process in self._processes.items() if process.exit_code is None}
             self._oom |= set(running)
         for process in running.values():
             process.kill()
+        return bool(running)
 
     def pids(self) -> list[int]:
         return [pid for process in list(self._processes.values()) for pid in process.pids()]
@@ -154,12 +151,20 @@ class Worker:
             for name in self._due():
                 self._start(name)
             return
-        if time.monotonic() >= self._kill_at:
-            for process in self._processes.values():
-                process.kill()
+        self._stop_processes()
         if not any(c.running for c in self._containers.values()):
             lost = {name: c.over(137, now(), reason=_UNKNOWN[0], message=_UNKNOWN[1]) for name, c in self._unfinished()}
             self._containers |= lost
+
+    def _stop_processes(self) -> None:
+        """SIGTERM once, SIGKILL when the grace period is over."""
+        late = time.monotonic() >= self._kill_at
+        for name, process in self._processes.items():
+            if late:
+                process.kill()
+            elif name not in self._told and process.exit_code is None and process.tell(signal.SIGTERM):
+                self._told.add(name)
+                self._say("Killing", f"Stopping container {name}")
 
     def _unfinished(self) -> list[tuple[str, Container]]:
         return [(name, c) for name, c in self._containers.items() if not c.finished]
@@ -220,8 +225,9 @@ class Worker:
         try:
             argv = environment.command(spec, env)
             with self._host.store.changed:
-                if self._order is None:
-                    self._processes[name] = Process(argv, env, self.folder / name, log, self._wake.set)
+                if self._order is not None:
+                    return
+                self._processes[name] = Process(argv, env, self.folder / name, log, self._wake.set)
         except NotStarted as error:
             log.touch()
             self._say("Failed", f"Error: {error}", warning=True)
