@@ -4,23 +4,21 @@ Here belongs what all of them share. Not here: what each is (`production/`, `dri
 candidate's stages (`graph.py`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from ascend_assets import graph, history, pods
+from ascend_assets import declared, graph, history, pods
+from ascend_assets.declared import Asset, Job, Make
 from ascend_assets.environments import in_force
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, code_version
 from ascend_assets.walk import stages
 
-Make = Callable[..., Iterator[object]]
 
-
-def asset(spec: ModelSpec, name: str, **more: Any) -> Callable[[Make], dg.AssetsDefinition]:  # noqa: ANN401 - Dagster's
+def asset(spec: ModelSpec, name: str, **more: Any) -> Callable[[Make], Asset]:  # noqa: ANN401 - Dagster's
     """A decorator that makes the asset `[model, name]` of a step; `more` as `dagster.asset` takes it.
 
     It has a group of its own beside the walk's, so that materialising all of a model's group builds a candidate.
@@ -36,16 +34,14 @@ def asset(spec: ModelSpec, name: str, **more: Any) -> Callable[[Make], dg.Assets
         "op_tags": pods.op_tags_beside(name),
         **more,
     }
-    decorate: Callable[[Make], dg.AssetsDefinition] = dg.asset(**common)
-    return decorate
+    return declared.asset(**common)
 
 
-def job_before_the_walk(spec: ModelSpec, name: str, first: AssetKey, description: str) -> UnresolvedAssetJobDefinition:
+def job_before_the_walk(spec: ModelSpec, name: str, first: AssetKey, description: str) -> Job:
     """A job that makes the asset `first`, and then walks from the source to the first environment with what it made."""
-    walk = dg.AssetSelection.assets(*(list(stage.asset) for stage in stages(spec)))
-    return dg.define_asset_job(
+    return Job(
         name,
-        dg.AssetSelection.assets(list(first)) | walk,
+        tuple(dg.AssetKey(list(key)) for key in (first, *(stage.asset for stage in stages(spec)))),
         tags={history.MODEL_TAG: spec.name, **history.WHOLE_AGAIN},
         description=description,
     )

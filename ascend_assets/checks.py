@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from ascend_assets import history, pods
+from ascend_assets import declared, history, pods
 from ascend_assets.environments import in_force
 from ascend_assets.gates import baseline, conversion, lint, performance, precision, release
 from ascend_assets.gates.criteria import CRITERIA
@@ -52,13 +52,13 @@ def own_results(
     return [result(verdict, stage.asset, candidate, more) for verdict in conversion.judge(record, spec)]
 
 
-def build_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
+def build_checks(spec: ModelSpec) -> list[declared.Checks]:
     """One step per judged asset, which evaluates all criteria on it."""
     return [_gate(spec, stage) for stage in stages(spec) if stage.name in ON_STAGE and stage.name not in IN_STEP]
 
 
-def _gate(spec: ModelSpec, stage: Stage) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(
+def _gate(spec: ModelSpec, stage: Stage) -> declared.Checks:
+    @declared.checks(
         name="__".join((*stage.asset, "gate")),
         specs=_specs(spec, stage),
         ins={"record": dg.AssetIn(list(stage.asset))},

@@ -8,13 +8,14 @@ import dagster as dg
 from pydantic import BaseModel
 
 from ascend_assets import checks, deployments, freshness, graph, history
+from ascend_assets.declared import Job, Parts, together
 from ascend_assets.drift import assets as drift
 from ascend_assets.production import assets as production
 from ascend_assets.repair import assets as repair
 from ascend_assets.risk import check as risk
 from ascend_assets.spec import ModelSpec
 from ascend_assets.training import assets as training
-from ascend_assets.walk import key_of, stages
+from ascend_assets.walk import stages
 
 
 class AscendModel(dg.Component):
@@ -50,43 +51,42 @@ class AscendModel(dg.Component):
 
 def model_definitions(spec: ModelSpec) -> dg.Definitions:
     """Assets, checks and jobs of one model."""
+    return declare(spec).build()
+
+
+def declare(spec: ModelSpec) -> Parts:
+    """The same, declared."""
     walk = stages(spec)
-    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [graph.build_asset(spec, stage) for stage in walk]
-    everything = dg.AssetSelection.assets(*(list(stage.asset) for stage in walk))
-    last = dg.AssetSelection.assets(
-        list(key_of(spec, "release")), *(list(s.asset) for s in walk if s.name == "deployment")
-    )
+    last = (stage for stage in walk if stage.name in {"release", "deployment"})
     tags = {history.MODEL_TAG: spec.name, **history.WHOLE_AGAIN}
-    walked = dg.Definitions(
-        assets=[*assets, *deployments.build_specs(spec)],
-        asset_checks=[*checks.build_checks(spec), *freshness.build_checks(spec), *deployments.build_checks(spec)],
-        jobs=[
-            dg.define_asset_job(
+    walked = Parts(
+        assets=(*(graph.build_asset(spec, stage) for stage in walk), *deployments.build_specs(spec)),
+        checks=(*checks.build_checks(spec), *freshness.build_checks(spec), *deployments.build_checks(spec)),
+        jobs=(
+            Job(
                 f"{spec.name}_candidate",
-                everything,
+                tuple(dg.AssetKey(list(stage.asset)) for stage in walk),
                 tags=tags,
                 description=f"Build a candidate of {spec.name} and carry it to dev if every gate lets it pass.",
             ),
-            dg.define_asset_job(
+            Job(
                 f"{spec.name}_regate",
-                last | dg.AssetSelection.checks(*separate_checks(spec)),
+                tuple(dg.AssetKey(list(stage.asset)) for stage in last),
+                checks=tuple(separate_checks(spec)),
                 tags=tags,
                 description=f"Judge the candidate of {spec.name} that is there again, and release it if it may pass.",
             ),
-        ],
+        ),
     )
-    return dg.Definitions.merge(walked, risk.definitions(spec), repair.definitions(spec), *_beside_the_walk(spec))
+    return together((walked, risk.definitions(spec), repair.definitions(spec), *_beside_the_walk(spec)))
 
 
-def _beside_the_walk(spec: ModelSpec) -> list[dg.Definitions]:
+def _beside_the_walk(spec: ModelSpec) -> list[Parts]:
     """What is known of the model in production and what is drawn from it; nothing for a model that has none."""
     if spec.production is None:
         return []
-    looks = [
-        production.definitions(spec),
-        drift.definitions(spec),
-    ]
-    return [*looks, dg.Definitions(jobs=[production.build_job(spec, looks)]), training.definitions(spec)]
+    looks = [production.definitions(spec), drift.definitions(spec)]
+    return [*looks, Parts(jobs=(production.build_job(spec, looks),)), training.definitions(spec)]
 
 
 def separate_checks(spec: ModelSpec) -> list[dg.AssetCheckKey]:

@@ -14,7 +14,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
-from ascend_assets import graph, history, markdown, pods, shown
+from ascend_assets import declared, graph, history, markdown, pods, shown
 from ascend_assets.codec import write_record
 from ascend_assets.environments import Environment, in_force
 from ascend_assets.operations import standing
@@ -57,7 +57,7 @@ def build_specs(spec: ModelSpec) -> list[dg.AssetSpec]:
     ]
 
 
-def build_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
+def build_checks(spec: ModelSpec) -> list[declared.Checks]:
     """One step per environment, whose checks a reviewer may evaluate at any time. None of them blocks a run."""
     return [_checks(spec, name) for name in in_force().names]
 
@@ -128,10 +128,10 @@ def evaluations(
         )
 
 
-def _checks(spec: ModelSpec, environment: str) -> dg.AssetChecksDefinition:
+def _checks(spec: ModelSpec, environment: str) -> declared.Checks:
     asset = key_of(spec, STAGE, environment)
 
-    @dg.multi_asset_check(
+    @declared.checks(
         name="__".join((*asset, "standing")),
         specs=[dg.AssetCheckSpec(name, asset=list(asset), description=said) for name, said in ANSWERS.items()],
         required_resource_keys=set(graph.RESOURCES),

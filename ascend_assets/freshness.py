@@ -15,7 +15,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
-from ascend_assets import graph, history, pods
+from ascend_assets import declared, graph, history, pods
 from ascend_assets.codec import UnreadableRecord, read_record
 from ascend_assets.operations import stale
 from ascend_assets.operations.stale import CANDIDATE, Compiled, Freshness
@@ -52,7 +52,7 @@ def is_om(asset: AssetKey) -> bool:
     return len(asset) == len(("model", "target", STAGE)) and asset[-1] == STAGE
 
 
-def build_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
+def build_checks(spec: ModelSpec) -> list[declared.Check]:
     """One check per target, which a candidate's run evaluates, and anybody may again."""
     return [_check(spec, key_of(spec, STAGE, target.key)) for target in spec.targets]
 
@@ -112,8 +112,8 @@ def evaluation(asset: AssetKey, one: Held, now: ToolchainIdentity) -> dg.AssetCh
     )
 
 
-def _check(spec: ModelSpec, asset: AssetKey) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
+def _check(spec: ModelSpec, asset: AssetKey) -> declared.Check:
+    @declared.check(
         asset=list(asset),
         name=NAME,
         description=_MEANING,

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import checks, guard, history, pods, pools, shown
+from ascend_assets import checks, declared, guard, history, pods, pools, shown
 from ascend_assets.codec import UnreadableRecord, read_record, write_record
 from ascend_assets.gates import conversion
 from ascend_assets.progress import StageEvent, tell
@@ -75,7 +75,7 @@ def tools(
     )
 
 
-def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
+def build_asset(spec: ModelSpec, stage: Stage) -> declared.Asset:
     """The asset of one stage."""
     inputs = {name: dg.AssetIn(list(asset)) for name, asset in stage.inputs.items()}
     common: dict[str, Any] = {
@@ -94,7 +94,7 @@ def build_asset(spec: ModelSpec, stage: Stage) -> dg.AssetsDefinition:
         "check_specs": checks.own_specs(spec, stage),
         "deps": [*retraining.parents(spec, stage), *repairing.parents(spec, stage)],
     }
-    decorate: Callable[[Callable[..., Iterator[object]]], dg.AssetsDefinition] = dg.asset(**common)
+    decorate = declared.asset(**common)
     if stage.name == "source":
 
         @decorate

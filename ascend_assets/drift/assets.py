@@ -13,6 +13,7 @@ import dagster as dg
 
 from ascend_assets import beside, graph, history
 from ascend_assets.codec import UnreadableRecord, read_record
+from ascend_assets.declared import Asset, Parts
 from ascend_assets.drift import entries
 from ascend_assets.drift.look import look
 from ascend_assets.drift.records import ACCURACY, CHECKS, PREDICTION, DriftCheck, DriftRecord
@@ -39,9 +40,9 @@ def key(model: str) -> AssetKey:
     return (model, NAME)
 
 
-def definitions(spec: ModelSpec) -> dg.Definitions:
+def definitions(spec: ModelSpec) -> Parts:
     """The asset and its checks, of a model that says something of production; nothing of another."""
-    return dg.Definitions(assets=[_asset(spec)] if spec.production else [])
+    return Parts((_asset(spec),) if spec.production else ())
 
 
 def latest(instance: dg.DagsterInstance, tools: Tools, model: str) -> DriftRecord | None:
@@ -69,7 +70,7 @@ def result(check: DriftCheck, name: str, record: DriftRecord) -> dg.AssetCheckRe
     )
 
 
-def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
+def _asset(spec: ModelSpec) -> Asset:
     own = list(key(spec.name))
 
     @beside.asset(

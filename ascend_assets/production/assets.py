@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ascend_assets import beside, graph, history, triggers_file
+from ascend_assets.declared import Asset, Job, Parts
 from ascend_assets.production import asset_results, gathering, judging, layout, metrics, proposing
 from ascend_assets.production.records import MetricsRecord
 from ascend_assets.records import Record
@@ -31,25 +31,24 @@ def folder_of(spec: ModelSpec) -> Path:
     return home().production / spec.name / layout.environment(spec)
 
 
-def definitions(spec: ModelSpec) -> dg.Definitions:
+def definitions(spec: ModelSpec) -> Parts:
     """The assets of a model that says something of production; none for another."""
     if spec.production is None:
-        return dg.Definitions()
-    return dg.Definitions(assets=[_production(spec), _metrics(spec), _proposed_limits(spec)])
+        return Parts()
+    return Parts((_production(spec), _metrics(spec), _proposed_limits(spec)))
 
 
-def build_job(spec: ModelSpec, looks: Iterable[dg.Definitions]) -> UnresolvedAssetJobDefinition:
+def build_job(spec: ModelSpec, looks: Iterable[Parts]) -> Job:
     """The job `<model>_production`: every asset of `looks`, and their checks."""
-    assets = [one.key for look in looks for one in look.assets or () if isinstance(one, dg.AssetsDefinition)]
-    return dg.define_asset_job(
+    return Job(
         f"{spec.name}_{JOB}",
-        dg.AssetSelection.assets(*assets),
+        tuple(one.key for look in looks for one in look.assets),
         tags={history.MODEL_TAG: spec.name},
         description=f"Look at {spec.name} in production: samples, metrics, drift, and the limits that they propose.",
     )
 
 
-def _asset(spec: ModelSpec, name: str, make: Make, **more: Any) -> dg.AssetsDefinition:  # noqa: ANN401 - Dagster's own
+def _asset(spec: ModelSpec, name: str, make: Make, **more: Any) -> Asset:  # noqa: ANN401 - Dagster's own
     """`make` gets the step's context, the tools and the records of `ins` by name."""
 
     @beside.asset(spec, name, **more)
@@ -63,7 +62,7 @@ def _check(spec: ModelSpec, asset: str, name: str, description: str) -> dg.Asset
     return dg.AssetCheckSpec(name, asset=[spec.name, asset], description=f"{description} It blocks nothing.")
 
 
-def _production(spec: ModelSpec) -> dg.AssetsDefinition:
+def _production(spec: ModelSpec) -> Asset:
     def _make(_: dg.AssetExecutionContext, tools: Tools) -> Result:
         record = gathering.gather(tools, spec, folder_of(spec))
         check = asset_results.samples_valid(record)
@@ -95,7 +94,7 @@ _MEANT = {
 }
 
 
-def _metrics(spec: ModelSpec) -> dg.AssetsDefinition:
+def _metrics(spec: ModelSpec) -> Asset:
     def _make(_: dg.AssetExecutionContext, tools: Tools) -> Result:
         record = metrics.gather(tools, spec, triggers_file.in_force().prometheus, folder_of(spec))
         checks = tuple(map(asset_results.judged, judging.judge(record, spec)))
@@ -111,7 +110,7 @@ def _metrics(spec: ModelSpec) -> dg.AssetsDefinition:
     )
 
 
-def _proposed_limits(spec: ModelSpec) -> dg.AssetsDefinition:
+def _proposed_limits(spec: ModelSpec) -> Asset:
     def _make(context: dg.AssetExecutionContext, tools: Tools, metrics: MetricsRecord) -> Result:
         seen = proposing.looks(context.instance, tools, (spec.name, "metrics"), metrics)
         record = proposing.make(tools, spec, metrics, seen)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from ascend_assets import beside, graph, history, pods, refusal
+from ascend_assets import beside, declared, graph, history, pods, refusal
+from ascend_assets.declared import Parts
 from ascend_assets.records import Record
 from ascend_assets.refusal import Left
 from ascend_assets.repair import candidates, repairing, telling
@@ -40,17 +41,17 @@ class RepairConfig(dg.Config):
     actor: str = Field(default="", description="Who you are. Needed with `accept`: it stands in the record for good.")
 
 
-def definitions(spec: ModelSpec) -> dg.Definitions:
+def definitions(spec: ModelSpec) -> Parts:
     """Asset, check and job of every model."""
     description = (
         f"Find out why a candidate of {spec.name} was refused, repair it within bounds, and carry what then passes "
         "every gate to the first environment."
     )
     job = beside.job_before_the_walk(spec, repairing.job_name(spec.name), repairing.key_of(spec.name), description)
-    return dg.Definitions(assets=[_asset(spec)], asset_checks=[_check(spec)], jobs=[job])
+    return Parts((_asset(spec),), (_check(spec),), (job,))
 
 
-def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
+def _asset(spec: ModelSpec) -> declared.Asset:
     @beside.asset(
         spec,
         repairing.STAGE,
@@ -73,8 +74,8 @@ def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
     return _repair
 
 
-def _check(spec: ModelSpec) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
+def _check(spec: ModelSpec) -> declared.Check:
+    @declared.check(
         asset=list(repairing.key_of(spec.name)),
         name=repairing.CHECK,
         blocking=True,

@@ -5,7 +5,8 @@ Here belongs how the estimate reads in Dagster's UI. Not here: the estimate (`es
 
 import dagster as dg
 
-from ascend_assets import graph, pods
+from ascend_assets import declared, graph, pods
+from ascend_assets.declared import Parts
 from ascend_assets.records import OnnxRecord, Record
 from ascend_assets.risk import facts, past
 from ascend_assets.risk.estimate import Risk, learn
@@ -18,9 +19,9 @@ WARNS_ABOVE = 0.3
 """A probability above which somebody should look before hours are spent on compiling."""
 
 
-def definitions(spec: ModelSpec) -> dg.Definitions:
+def definitions(spec: ModelSpec) -> Parts:
     """The check of one model."""
-    return dg.Definitions(asset_checks=[_check(spec)])
+    return Parts(checks=(_check(spec),))
 
 
 def result(found: dict[str, Risk]) -> dg.AssetCheckResult:
@@ -67,8 +68,8 @@ def _score(risk: Risk) -> dict[str, str | float]:
     }
 
 
-def _check(spec: ModelSpec) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
+def _check(spec: ModelSpec) -> declared.Check:
+    @declared.check(
         asset=list(key_of(spec, "onnx")),
         name=NAME,
         required_resource_keys=set(graph.RESOURCES),

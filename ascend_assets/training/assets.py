@@ -10,8 +10,9 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import beside, graph, history, pods
+from ascend_assets import beside, declared, graph, history, pods
 from ascend_assets.codec import UnreadableRecord, read_record
+from ascend_assets.declared import Parts
 from ascend_assets.production.records import ProductionRecord
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
@@ -39,19 +40,19 @@ class ChallengerConfig(dg.Config):
     why: str = retraining.BY_HAND
 
 
-def definitions(spec: ModelSpec) -> dg.Definitions:
+def definitions(spec: ModelSpec) -> Parts:
     """Asset, check and job of a model that is trained again; nothing for another."""
     if spec.retraining is None:
-        return dg.Definitions()
+        return Parts()
     description = (
         f"Train {spec.name} on production's labelled samples as well, and carry what beats the champion to the first "
         "environment if every gate lets it pass."
     )
     job = beside.job_before_the_walk(spec, retraining.job_name(spec.name), retraining.key_of(spec.name), description)
-    return dg.Definitions(assets=[_asset(spec)], asset_checks=[_check(spec)], jobs=[job])
+    return Parts((_asset(spec),), (_check(spec),), (job,))
 
 
-def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
+def _asset(spec: ModelSpec) -> declared.Asset:
     @beside.asset(
         spec,
         retraining.STAGE,
@@ -79,10 +80,10 @@ def _asset(spec: ModelSpec) -> dg.AssetsDefinition:
     return _challenger
 
 
-def _check(spec: ModelSpec) -> dg.AssetChecksDefinition:
+def _check(spec: ModelSpec) -> declared.Check:
     asset = list(retraining.key_of(spec.name))
 
-    @dg.asset_check(
+    @declared.check(
         asset=asset,
         name=retraining.CHECK,
         blocking=True,

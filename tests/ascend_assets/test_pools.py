@@ -66,7 +66,7 @@ def test_what_needs_a_device_is_in_the_pool_of_its_soc_and_host() -> None:
 def test_an_asset_carries_its_pool() -> None:
     spec = models.load(models.DEFS / "digits_cnn")
     for stage in stages(spec):
-        assert graph.build_asset(spec, stage).op.pool == pools.pool_of(stage)
+        assert graph.build_asset(spec, stage).build().op.pool == pools.pool_of(stage)
 
 
 def test_limits_follow_the_devices_that_may_be_used() -> None:

@@ -295,6 +295,6 @@ def test_answers_that_are_no_class_each_are_not_compared(
 
 
 def test_of_a_model_that_says_nothing_of_production_there_is_no_asset(sandbox: Sandbox) -> None:
-    assert list(assets.definitions(sandbox.spec).assets or ()) == []
+    assert assets.definitions(sandbox.spec).assets == ()
     with pytest.raises(ValueError, match="says nothing of production"):
         look.look(sandbox.tools(), sandbox.spec, None, None)  # type: ignore[arg-type]
