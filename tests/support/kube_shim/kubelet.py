@@ -20,14 +20,14 @@ _JOIN_SECONDS = 10.0
 
 
 class Kubelet:
-    """All kubelets. `lost`: nodes that cannot be reached, and since when."""
+    """All kubelets. `env`: what containers find, by node. `lost`: nodes that cannot be reached, and since when."""
 
-    def __init__(self, store: Store, images: Images, pace: Pace, folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, store: Store, images: Images, pace: Pace, folder: Path, env: Mapping[str, Mapping[str, str]]) -> None:
         self.store = store
         self.images = images
         self.pace = pace
         self.folder = folder
-        self.env: Mapping[str, str] = dict(env)
+        self.env = env
         self.recorder = Recorder(store, "kubelet")
         self._workers: dict[str, Worker] = {}
         self._lost: dict[str, float] = {}

@@ -145,10 +145,10 @@ def _furnish(store: Store, nodes: Sequence[Node], namespaces: Sequence[str]) -> 
         space: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         store.create(NAMESPACES, space | {"status": {"phase": "Active"}})
     for node in nodes:
-        store.create(NODES, _node(node))
+        store.create(NODES, node_object(node))
 
 
-def _node(node: Node) -> Json:
+def node_object(node: Node) -> Json:
     capacity = {**_ROOMY, **node.capacity}
     status: Json = {"capacity": capacity, "allocatable": dict(capacity)}
     set_condition(status, "Ready", "True", "KubeletReady", "kubelet is posting ready status", at=now())

@@ -33,7 +33,7 @@ class Host(Protocol):
     images: Images
     pace: Pace
     folder: Path
-    env: Mapping[str, str]
+    env: Mapping[str, Mapping[str, str]]
     recorder: Recorder
 
     def reachable(self, node: str) -> bool: ...
@@ -254,7 +254,7 @@ class Worker:
             self._say("Failed", f"Error: {reason}", warning=True)
 
     def _given(self, name: str) -> dict[str, str]:
-        """What the node gives: the shim's environment, and the devices that this container asked for."""
+        """What the node gives: its environment, and the devices that this container asked for."""
         numbers: list[int] = []
         for resource, held in assigned(self._fresh()).items():
             begin = 0
@@ -264,7 +264,7 @@ class Worker:
                     numbers += held[begin : begin + count]
                 begin += 0 if self._containers[other].init else count
         devices = {"ASCEND_VISIBLE_DEVICES": ",".join(str(number) for number in numbers)} if numbers else {}
-        return {**self._host.env, **devices}
+        return {**self._host.env[self._node], **devices}
 
     def _fresh(self) -> Json:
         meta = self.pod["metadata"]
