@@ -22,7 +22,9 @@ _JOIN_SECONDS = 10.0
 class Kubelet:
     """All kubelets. `env`: what containers find, by node. `lost`: nodes that cannot be reached, and since when."""
 
-    def __init__(self, store: Store, images: Images, pace: Pace, folder: Path, env: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, store: Store, images: Images, pace: Pace, folder: Path, env: Mapping[str, Mapping[str, str]]
+    ) -> None:
         self.store = store
         self.images = images
         self.pace = pace

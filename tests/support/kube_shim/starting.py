@@ -43,7 +43,8 @@ class ShimBroken(RuntimeError):
 class Node:
     """A machine. `capacity`: resources in Kubernetes' quantities; what is not named of CPU, memory and pods is ample.
 
-    `images`: those that it has without asking a registry. `taints` as in a node's spec.
+    `images`: those that it has without asking a registry. `taints` as in a node's spec. `env`: what containers there
+    find beside the shim's own environment, as a container runtime mounts a node's driver into them.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Node:
     labels: Mapping[str, str] = field(default_factory=dict)
     images: Collection[str] = ()
     taints: Sequence[Mapping[str, str]] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -86,7 +88,8 @@ def running_shim(
     closing = threading.Event()
     store = Store()
     own = {node.name: frozenset(node.images) for node in nodes}
-    kubelet = Kubelet(store, Images(images, own), pace, folder / "pods", env or {})
+    given = {node.name: {**(env or {}), **node.env} for node in nodes}
+    kubelet = Kubelet(store, Images(images, own), pace, folder / "pods", given)
     _furnish(store, nodes, namespaces)
     admin, user = secrets.token_hex(20), secrets.token_hex(20)
     name = _USER.format(namespace=namespaces[0])
