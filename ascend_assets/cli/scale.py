@@ -12,6 +12,7 @@ import click
 from ascend_assets.cli import options, scale_inputs, scale_page
 from ascend_assets.cli.bounds import bounded
 from ascend_assets.cli.console import Unusable, print_json, progress, refusing
+from ascend_assets.cli.scale_inputs import Finite
 
 _SECONDS = 600.0
 _QUIET = 2.0
@@ -25,12 +26,10 @@ def scale() -> None:
 
 @scale.command("plan")
 @click.option("--models", required=True, type=click.IntRange(1, 1_000_000), help="How many.")
-@click.option(
-    "--commits-a-day", required=True, type=click.FloatRange(0), metavar="N", help="Commits of all models together."
-)
+@click.option("--commits-a-day", required=True, type=Finite(0), metavar="N", help="Commits of all models together.")
 @click.option(
     "--models-per-commit",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     default=1.0,
     show_default=True,
     metavar="N",
@@ -38,7 +37,7 @@ def scale() -> None:
 )
 @click.option(
     "--retrainings",
-    type=click.FloatRange(0),
+    type=Finite(0),
     default=0.0,
     show_default=True,
     metavar="N",
@@ -46,7 +45,7 @@ def scale() -> None:
 )
 @click.option(
     "--hours",
-    type=click.FloatRange(0, 24, min_open=True),
+    type=Finite(0, 24, min_open=True),
     default=10.0,
     show_default=True,
     help="Of the day in which commits come.",
@@ -65,7 +64,9 @@ def scale() -> None:
     help="An ONNX file or a released model for the typical one; ResNet-50 without it.",
 )
 @click.option("--mix", type=click.Path(path_type=Path), metavar="FILE.yaml", help="Several kinds of models.")
-@click.option("--batch", type=click.IntRange(1, 4096), default=16, show_default=True, help="Of --model.")
+@click.option(
+    "--batch", type=click.IntRange(1, 4096), help="Of --model, where its inputs leave it open; 16 without it."
+)
 @click.option(
     "--cards",
     metavar="SOC=N,...",
@@ -75,14 +76,14 @@ def scale() -> None:
 )
 @click.option(
     "--utilisation",
-    type=click.FloatRange(0.01, 0.99),
+    type=Finite(0.01, 0.99),
     default=0.7,
     show_default=True,
     help="Share of the cards that is busy at the peak, at most.",
 )
 @click.option(
     "--wait",
-    type=click.FloatRange(0, 100_000),
+    type=Finite(0, 100_000),
     default=10.0,
     show_default=True,
     metavar="MINUTES",
@@ -102,7 +103,7 @@ def plan(  # noqa: PLR0913 - one parameter per option
     targets: dict[str, float],
     model: str,
     mix: Path | None,
-    batch: int,
+    batch: int | None,
     cards: dict[str, int],
     utilisation: float,
     wait: float,

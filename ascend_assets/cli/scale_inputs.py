@@ -3,6 +3,7 @@
 Here belong reading and checking them. Not here: what is done with them (`ascend_assets/scale`).
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
     from ascend_assets.scale.typical import Typical
 
 Command = Callable[..., Any]
+_MOST_CARDS = 1_000_000
+
+
+class Finite(click.FloatRange):
+    """A number of a range; NaN, which no range keeps out, and infinity are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """The number. Raises `click.BadParameter`."""
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{value} is no number that can be planned with", param, ctx)
+        return found
+
 
 _OWN: Mapping[str, tuple[str, str, float, str]] = {
     "export_seconds": ("times", "export", 1.0, "Of an export."),
@@ -35,7 +49,7 @@ _OWN: Mapping[str, tuple[str, str, float, str]] = {
 def own_figures(command: Command) -> Command:
     """The options that replace an assumed figure by one's own."""
     for option, (_, _, _, text) in reversed(tuple(_OWN.items())):
-        kind = click.FloatRange(0, 1 if option == "released" else 10_000_000)
+        kind = Finite(0, 1 if option == "released" else 10_000_000)
         metavar = "SHARE" if option == "released" else "N"
         command = click.option(f"--{option.replace('_', '-')}", option, type=kind, metavar=metavar, help=text)(command)
     return command
@@ -71,7 +85,7 @@ def cards(_context: click.Context, parameter: click.Parameter, text: str) -> dic
     """`Ascend310P3=8` as SoC version -> cards. Raises `click.BadParameter`."""
     found = _counts(text, parameter, None)
     for soc, count in found.items():
-        if count != int(count) or not 1 <= count <= 1_000_000:  # noqa: PLR2004 - as many as a plan may come to
+        if not (1 <= count <= _MOST_CARDS and count.is_integer()):
             raise click.BadParameter(f"{soc}: {count:g} cards: give a whole number from 1", param=parameter)
     return {soc: int(count) for soc, count in found.items()}
 
@@ -107,7 +121,7 @@ def targets_here() -> dict[str, float]:
     return {soc: count / len(good) for soc, count in sorted(counted.items())}
 
 
-def kinds(model: str, mix: Path | None, batch: int, socs: Sequence[str]) -> "tuple[Typical, ...]":
+def kinds(model: str, mix: Path | None, batch: int | None, socs: Sequence[str]) -> "tuple[Typical, ...]":
     """What the models are: the given one, those of the mix, or the one that ships.
 
     Raises `Unusable`, `BadYaml`, `NotUsable`, `OnnxFileError`.

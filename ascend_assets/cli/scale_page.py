@@ -38,14 +38,14 @@ def show(found: "Plan", *, given: bool) -> None:
 
 def _show_question(found: "Plan") -> None:
     demand = found.demand
-    again = f", each trained again {demand.retrainings_a_month:g} times a month" if demand.retrainings_a_month else ""
+    again = f", each retrained {demand.retrainings_a_month:g} times a month" if demand.retrainings_a_month else ""
     say(
         f"{demand.models:,} models, {demand.commits_a_day:,g} commits a day within {demand.hours:g} h{again}: "
         f"{demand.candidates_a_day:,.0f} candidates a day"
     )
     say("targets of each: " + ", ".join(f"{count:g} {soc}" for soc, count in demand.targets.items()))
     for kind in found.kinds:
-        times = ", ".join(f"{ms:.3g} ms on {soc}" for soc, ms in kind.latency_ms.items())
+        times = ", ".join(f"in {ms:.3g} ms on {soc}" for soc, ms in kind.latency_ms.items())
         share = f"{kind.share:.0%} " if len(found.kinds) > 1 else ""
         say(f"model: {share}{kind.name}, {kind.onnx_bytes / 1e6:,.3g} MB, a batch of {kind.batch} {times} (emulated)")
 
@@ -122,7 +122,7 @@ def _show_pods(found: "Plan") -> None:
 def _show_storage(found: "Plan") -> None:
     table(("what piles up", "a month", "origin"), list(_storage(found)))
     say(
-        f"{found.locations:,} code locations of at most {found.models_per_location:,} models, "
+        f"code locations: {found.locations:,} of at most {found.models_per_location:,} models, "
         f"{found.locations_memory:,.1f} GiB; {found.storage.ticks_gb:,.2f} GB of ticks in PostgreSQL"
     )
 

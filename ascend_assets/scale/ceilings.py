@@ -6,7 +6,7 @@ Here belong the known limits around a fleet, each with its figure and what moves
 
 from dataclasses import dataclass
 
-from ascend_assets.scale.demand import DAY_SECONDS, Demand
+from ascend_assets.scale.demand import DAY_SECONDS, MAX_MODELS, Demand
 from ascend_assets.scale.figures import Figure, Origin, Overheads, weakest
 from ascend_assets.scale.storage import YEAR_DAYS, Storage
 
@@ -62,7 +62,8 @@ def models_per_location(overheads: Overheads) -> int:
         (limits.snapshot, at.snapshot_per_model),
         (limits.tick, at.tick_per_model),
     )
-    return max(1, int(min(limit.value / each.value for limit, each in pairs if each.value > 0)))
+    allowed = [limit.value / each.value for limit, each in pairs if each.value > 0]
+    return max(1, int(min(allowed, default=MAX_MODELS)))
 
 
 def ceilings(demand: Demand, use: Use, storage: Storage, overheads: Overheads) -> tuple[Ceiling, ...]:

@@ -14,7 +14,7 @@ from ascend_assets.scale.simulation import Arrival, Day, Say, poisson, simulate
 from ascend_assets.scale.typical import Typical
 from ascend_assets.scale.walk_costs import Costs, Task, candidate
 
-MOST_TASKS = 150_000
+MOST_TASKS = 100_000
 """Tasks that are played; of a larger day a part of the candidates, in the same part of each pool."""
 
 

@@ -139,7 +139,7 @@ def plan(
 
 def _pool(one: Sized, places: int, played: Played, demand: Demand) -> Pool:
     waits = played.day.waits.get(one.held.pool, [])
-    steps = demand.models * one.held.a_day / demand.candidates_a_day
+    steps = demand.models * one.held.of_a_model
     return Pool(one, places, quantile(waits, 0.5), quantile(waits, 0.95), steps * one.held.mean / places / 3600)
 
 

@@ -33,7 +33,8 @@ class Goal:
 class Held:
     """How steps hold the places of a pool: how many `a_day` and at the `peak` (per second), for how long.
 
-    `mean` seconds, `spread` the squared coefficient of variation; `together`: steps of a candidate that ask at once.
+    `mean` seconds, `spread` the squared coefficient of variation; `together`: steps of a candidate that ask at once;
+    `of_a_model`: steps when every model is built anew.
     """
 
     pool: str
@@ -42,6 +43,7 @@ class Held:
     mean: float
     spread: float
     together: int
+    of_a_model: float
 
     @property
     def load(self) -> float:
@@ -73,32 +75,34 @@ def of_cards(soc: str, demand: Demand, kinds: Sequence[Typical], costs: Costs) -
     works = [(kind.share / len(ON_CARDS), costs.work(step, kind, soc)) for kind in kinds for step in ON_CARDS]
     steps = demand.targets[soc] * len(ON_CARDS)
     together = len(ON_CARDS) * max(1, math.ceil(demand.targets[soc]))
-    return _held(soc, demand.candidates_a_day * steps, demand.peak * steps, works, together, costs)
+    mean, spread = _moments(works, costs)
+    return Held(soc, demand.candidates_a_day * steps, demand.peak * steps, mean, spread, together, steps)
 
 
 def of_slots(demand: Demand, kinds: Sequence[Typical], costs: Costs) -> Iterator[Held]:
     """How all models hold the cluster's slots for compilations, one per target, and exports, one per candidate."""
     targets = demand.targets_of_a_model
     # A challenger was exported when it was trained.
-    by_commit = demand.by_commit / (demand.hours * 3600)
-    steps: dict[Kind, tuple[float, float, int]] = {
-        "om": (demand.candidates_a_day * targets, demand.peak * targets, max(1, math.ceil(targets))),
-        "onnx": (demand.by_commit, by_commit, 1),
+    exports = demand.by_commit / (demand.hours * 3600)
+    steps: dict[Kind, tuple[float, float, float]] = {
+        "om": (demand.candidates_a_day * targets, demand.peak * targets, targets),
+        "onnx": (demand.by_commit, exports, 1.0),
     }
-    for kind, (a_day, peak, together) in steps.items():
+    for kind, (a_day, peak, of_a_model) in steps.items():
         if a_day:
-            works = [(each.share, costs.work(kind, each)) for each in kinds]
-            yield _held(SLOTS[kind], a_day, peak, works, together, costs)
+            mean, spread = _moments([(each.share, costs.work(kind, each)) for each in kinds], costs)
+            yield Held(SLOTS[kind], a_day, peak, mean, spread, math.ceil(of_a_model), of_a_model)
 
 
-def _held(
-    pool: str, a_day: float, peak: float, works: Sequence[tuple[float, float]], together: int, costs: Costs
-) -> Held:
-    """Mean and variance of a mixture: `works` are shares and mean seconds of work, beside the pod's own."""
+def _moments(works: Sequence[tuple[float, float]], costs: Costs) -> tuple[float, float]:
+    """Mean and squared coefficient of variation of a mixture.
+
+    `works`: shares that add up to 1, and mean seconds of work, beside the pod's own.
+    """
     variation = costs.overheads.times.spread.value
     mean = sum(share * (costs.pod + work) for share, work in works)
     square = sum(share * ((costs.pod + work) ** 2 + (variation * work) ** 2) for share, work in works)
-    return Held(pool, a_day, peak, mean, max(0.0, square / (mean * mean) - 1.0), together)
+    return mean, max(0.0, square / (mean * mean) - 1.0)
 
 
 def sized(work: Held, goal: Goal) -> Sized:
@@ -124,6 +128,6 @@ def require(work: Held, places: int) -> None:
     if work.over_the_day >= places:
         least = math.floor(work.over_the_day) + 1
         raise TooFew(
-            f"{work.pool}: a day's steps hold one for {work.over_the_day * 24:,.0f} hours, and {places:,} of them have "
-            f"{places * 24:,}: the queue would grow for ever; {least:,} are the least, without any margin"
+            f"{work.pool}: the steps of a day take {work.over_the_day * 24:,.0f} hours, and what is there ({places:,}) "
+            f"does {places * 24:,} in a day: the queue would grow for ever; give {least:,} or more"
         )

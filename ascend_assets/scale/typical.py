@@ -19,6 +19,8 @@ from ascend_assets.yaml_file import BadYaml
 
 Count = Annotated[int, Field(ge=1, le=1 << 40)]
 _MOST_KINDS = 100
+BATCH = 16
+"""Samples that one inference carries, where a model leaves it open and nobody says."""
 
 Written = TypeVar("Written", bound=Strict)
 
@@ -48,7 +50,7 @@ class Kind(Strict):
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=400)]
     share: Annotated[FiniteFloat, Field(gt=0, le=1_000_000)]
-    batch: Annotated[int, Field(ge=1, le=4096)] = 16
+    batch: Annotated[int, Field(ge=1, le=4096)] | None = None
 
 
 class Mix(Strict):
@@ -85,10 +87,11 @@ def _read(path: Path, purpose: str, kind: type[Written]) -> Written:
         raise BadYaml(file.problems(error, kind), purpose) from error
 
 
-def of_file(path: Path, name: str, socs: Iterable[str], batch: int, share: float = 1.0) -> Typical:
+def of_file(path: Path, name: str, socs: Iterable[str], batch: int | None = None, share: float = 1.0) -> Typical:
     """A kind of model from an ONNX file: what the estimator says of a batch on each SoC, for ATC's default precision.
 
-    `batch`: for inputs that leave it open. Raises `NotUsable`, also for what ATC would refuse, and `OnnxFileError`.
+    `batch`: for inputs that leave it open; `BATCH` without it. Raises `NotUsable`, also for what ATC would refuse, and
+    `OnnxFileError`.
     """
     from ascend_assets import preflight_inputs
     from ascend_assets.preflight_inputs import Asked, NotUsable
@@ -96,10 +99,12 @@ def of_file(path: Path, name: str, socs: Iterable[str], batch: int, share: float
     from resources.ascend.emulator.estimate import profile
     from resources.ascend.emulator.refusals import refused
     from resources.ascend.options import CompileOptions
+    from resources.onnx_files import signature
 
     model = preflight_inputs.load(path)
-    shapes = preflight_inputs.settle(path, model, Asked({}, batch)).shapes
-    carried = min((dims[0] for dims in shapes.values() if dims), default=batch)
+    is_open = any(tensor.shape and tensor.shape[0] < 0 for tensor in signature(model).inputs)
+    shapes = preflight_inputs.settle(path, model, Asked({}, batch or (BATCH if is_open else None))).shapes
+    carried = min((dims[0] for dims in shapes.values() if dims), default=1)
     latency = {}
     for soc in socs:
         options = CompileOptions(soc_version=soc, input_shape=shapes)

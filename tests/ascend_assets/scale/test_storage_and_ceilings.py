@@ -1,0 +1,93 @@
+"""What piles up, and what gives way first."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ascend_assets.scale import storage
+from ascend_assets.scale.ceilings import Ceiling, Use, ceilings, models_per_location
+from ascend_assets.scale.demand import Demand
+from ascend_assets.scale.figures import Overheads, overheads
+from ascend_assets.scale.typical import shares, shipped
+
+SOCS = ("Ascend310P3", "Ascend910B3")
+KINDS = (shipped(SOCS),)
+USE = Use(50.0, 20.0, 8.0, 3.0, 0.5, 20_000.0, "assumed")
+
+
+def asked(models: int = 1000, commits: float = 1000.0, targets: float = 1.0) -> Demand:
+    return Demand(models, dict.fromkeys(SOCS, targets), commits)
+
+
+def found(demand: Demand, use: Use = USE, figures: Overheads | None = None) -> dict[str, Ceiling]:
+    figures = figures or overheads()
+    kept = storage.of(demand, KINDS, figures, 1)
+    return {ceiling.what: ceiling for ceiling in ceilings(demand, use, kept, figures)}
+
+
+def test_one_candidate_leaves_what_was_measured() -> None:
+    """digits_cnn with two targets: 421 rows, 827 kB of tables with their indexes, 23 objects."""
+    kept = storage.of(asked(commits=1 / 30), KINDS, overheads(), 1)
+    assert kept.rows_a_candidate == 421
+    assert kept.database_gb_a_month * 1e9 == pytest.approx(827_392, rel=0.002)
+    assert kept.objects_a_month == pytest.approx(23)
+
+
+def test_the_store_holds_the_model_once_and_its_weights_halved_for_each_target() -> None:
+    kept = storage.of(asked(commits=1 / 30), KINDS, overheads(), 1)
+    assert kept.store_gb_a_month * 1e9 == pytest.approx(2 * 102_132_799, rel=0.01)
+    assert kept.kept_gb_a_month == pytest.approx(kept.store_gb_a_month / 2)
+    large = replace(KINDS[0], onnx_bytes=10 * KINDS[0].onnx_bytes)
+    mixed = storage.of(asked(commits=1 / 30), shares((KINDS[0], large)), overheads(), 1)
+    assert mixed.store_gb_a_month == pytest.approx(5.5 * kept.store_gb_a_month, rel=0.01)
+
+
+@given(st.floats(1, 1e5), st.floats(1, 10))
+def test_what_piles_up_grows_with_the_commits(commits: float, factor: float) -> None:
+    one, more = (storage.of(asked(commits=c), KINDS, overheads(), 1) for c in (commits, commits * factor))
+    assert more.rows_a_second == pytest.approx(one.rows_a_second * factor)
+    assert more.kept_gb_a_month == pytest.approx(one.kept_gb_a_month * factor)
+    assert more.ticks_gb == one.ticks_gb
+
+
+def test_the_nearest_limit_stands_first() -> None:
+    reached = [ceiling.reached for ceiling in found(asked()).values()]
+    assert reached == sorted(reached, reverse=True)
+    assert len(reached) == 14
+
+
+def test_a_limit_says_at_how_many_models_it_is_reached() -> None:
+    tick = found(asked())["a tick of one location's sensors"]
+    assert (tick.needs, tick.limit, tick.origin) == (13.0, 2.0, "assumed")
+    assert tick.models(1000) == pytest.approx(1000 * 2 / 13)
+    at_limit = found(asked(models=153))["a tick of one location's sensors"]
+    assert at_limit.reached == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_needs_nothing_is_never_reached() -> None:
+    nothing = replace(USE, exporting=0.0)
+    assert found(asked(), nothing)["exports at once"].models(1000) == float("inf")
+
+
+def test_finished_pods_count_for_as_long_as_they_stand() -> None:
+    pods = found(asked())["pods in the namespace, finished ones too"]
+    assert pods.needs == pytest.approx(50 + 19_000 / 24 + 1000)
+
+
+def test_every_limit_says_what_moves_it() -> None:
+    for ceiling in found(asked()).values():
+        assert ceiling.then
+        assert ceiling.source
+        assert ceiling.limit > 0
+
+
+def test_a_location_takes_as_many_models_as_its_tightest_limit() -> None:
+    assert models_per_location(overheads()) == int(2 / 0.013)
+    at = overheads().locations
+    cheap = {name: figure.model_copy(update={"value": 0.0}) for name, figure in at if name.endswith("per_model")}
+    free = overheads().model_copy(update={"locations": at.model_copy(update=cheap)})
+    assert models_per_location(free) == 1_000_000
+    quick = at.model_copy(update={"tick_per_model": cheap["tick_per_model"]})
+    assert models_per_location(overheads().model_copy(update={"locations": quick})) == int(8 / 0.021)
