@@ -13,7 +13,7 @@ from ascend_assets.lint import cann
 from ascend_assets.lint.cann import CannVersionError
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Stage
-from resources.home import profile
+from resources.home import in_cluster
 from resources.kubernetes.cluster import Cluster
 from resources.kubernetes.pod import Need, op_tags
 
@@ -37,7 +37,7 @@ def op_tags_of(spec: ModelSpec, stage: Stage) -> Tags:
 
 def op_tags_of_step(spec: ModelSpec, stage: str, soc: str = "") -> Tags:
     """The same by the stage's word; `soc`: its target's SoC version, where it has a target."""
-    if profile() != "k8s":
+    if not in_cluster():
         return {}
     cluster = cluster_file.in_force()
     if stage not in ON_CANN or objection(cluster, spec, stage, soc):
@@ -50,7 +50,7 @@ def op_tags_of_judging(spec: ModelSpec | None = None) -> Tags:
 
     With `spec` of one that asks which CANN is in force: it runs beside the one that the model's steps get.
     """
-    if profile() != "k8s":
+    if not in_cluster():
         return {}
     cluster = cluster_file.in_force()
     return op_tags(cluster, Need("judging", (cann_for(cluster, spec) or "") if spec else ""))
@@ -58,12 +58,12 @@ def op_tags_of_judging(spec: ModelSpec | None = None) -> Tags:
 
 def op_tags_beside(kind: str) -> Tags:
     """Tags of a step beside the walk, by its word in `resources/kubernetes/sizes.py`; none outside profile k8s."""
-    return op_tags(cluster_file.in_force(), Need(kind)) if profile() == "k8s" else {}
+    return op_tags(cluster_file.in_force(), Need(kind)) if in_cluster() else {}
 
 
 def require(spec: ModelSpec, stage: Stage) -> None:
     """Raise `NotInCluster` in profile k8s for a step that the cluster has nothing for."""
-    if profile() != "k8s":
+    if not in_cluster():
         return
     why = objection(cluster_file.in_force(), spec, stage.name, _soc(stage))
     if why:

@@ -29,7 +29,7 @@ from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
 from ascend_assets.stage import Stage
 from resources.ascend import device_nodes
 from resources.ascend.toolchain import ToolchainError
-from resources.home import profile
+from resources.home import in_cluster
 from resources.kubernetes.cluster import Cluster
 from resources.locks import holder_of, is_alive
 
@@ -55,7 +55,7 @@ _OURS = ("npu_", "atc_", "export_")
 
 def host(environ: Mapping[str, str] = os.environ) -> str:
     """This host in a pool's name: in profile k8s the cluster. `ASCEND_HOST` says otherwise, where names are shared."""
-    if profile() == "k8s":
+    if in_cluster():
         return cluster_file.in_force().name
     return _word(environ.get("ASCEND_HOST") or socket.gethostname()) or "localhost"
 
@@ -117,7 +117,7 @@ def set_limits(instance: dg.DagsterInstance, wanted: Mapping[str, int]) -> None:
 
 def set_up(instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
     """Limit this host's pools by the devices that are here now; in profile k8s the cluster's by what it has."""
-    if profile() == "k8s":
+    if in_cluster():
         set_limits(instance, cluster_limits(cluster_file.in_force()))
         return
     set_limits(instance, limits(devices_here(say), os.cpu_count() or 1))
@@ -146,7 +146,7 @@ def reclaim(instance: dg.DagsterInstance, locks: Path) -> tuple[str, ...]:
     the models' locks, which name the process that works on each. In profile k8s it frees nothing: a run's process is in
     another pod, where no lock of this one tells of it, and Dagster's run monitoring knows whether that pod lives.
     """
-    if profile() == "k8s":
+    if in_cluster():
         return ()
     storage = instance.event_log_storage
     ours = [pool.name for pool in storage.get_pool_limits() if _is_ours(pool.name)]
@@ -170,7 +170,7 @@ def reclaim(instance: dg.DagsterInstance, locks: Path) -> tuple[str, ...]:
 @contextmanager
 def reclaiming(instance: dg.DagsterInstance, locks: Path) -> Iterator[None]:
     """Take back slots of dead runs for as long as a run of this process may wait for one; not where none is limited."""
-    if profile() == "k8s" or not any(_is_ours(pool.name) for pool in instance.event_log_storage.get_pool_limits()):
+    if in_cluster() or not any(_is_ours(pool.name) for pool in instance.event_log_storage.get_pool_limits()):
         yield
         return
     over = threading.Event()

@@ -77,6 +77,11 @@ def profile(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) -> 
     return "cann" if npus(root) else "local"
 
 
+def in_cluster(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the profile is k8s, without a look at the devices that are here: it is asked for every step there is."""
+    return environ.get("ASCEND_PROFILE", "").strip() == "k8s"
+
+
 def repository(project: Path = PROJECT, environ: Mapping[str, str] = os.environ) -> Path:
     """The git repository from whose history candidates are built: `ASCEND_PROJECT`, else the code that runs here.
 
