@@ -125,6 +125,10 @@ def _show_storage(found: "Plan") -> None:
         f"code locations: {found.locations:,} of at most {found.models_per_location:,} models, "
         f"{found.locations_memory:,.1f} GiB; {found.storage.ticks_gb:,.2f} GB of ticks in PostgreSQL"
     )
+    say(
+        f"at the peak {_number(found.storage.rows_a_second)} rows a second into PostgreSQL, "
+        f"{_number(found.storage.moved_mb_a_second)} MB a second between pods and the store"
+    )
 
 
 def _storage(found: "Plan") -> Iterator[tuple[str, str, str]]:

@@ -193,6 +193,14 @@ def _of_storage(demand: Demand, use: Use, storage: Storage, overheads: Overheads
             released.origin,
         ),
         _ceiling(
+            "traffic between pods and the store",
+            storage.moved_mb_a_second,
+            limits.network,
+            "MB a second",
+            "more gateways in front of the store; a cache on each node",
+            overheads.artefacts.om_per_onnx.origin,
+        ),
+        _ceiling(
             "a model's ledger, after a year",
             entries,
             limits.ledger,

@@ -119,6 +119,7 @@ class Limits(Strict):
     ledger: Figure
     runs_begun: Figure
     database_rows: Figure
+    network: Figure
     lineage_assets: Figure
     list_page: Figure
     list_seconds: Figure

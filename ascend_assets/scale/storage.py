@@ -19,8 +19,8 @@ YEAR_DAYS = 365.0
 class Storage:
     """What a demand leaves behind. `ticks_gb` stays as large, the rest grows.
 
-    `rows_a_second`: at the busiest part of the day. `objects_a_month`, `store_gb_a_month`: everything that is made;
-    `kept_*`: what stays after `ascend store gc`, because a release names it.
+    `rows_a_second`, `moved_mb_a_second` (between pods and store): at the busiest part of the day. `objects_a_month`,
+    `store_gb_a_month`: everything that is made; `kept_*`: what stays after `ascend store gc`, because a release names it.
     """
 
     rows_a_candidate: float
@@ -32,6 +32,7 @@ class Storage:
     store_gb_a_month: float
     kept_objects_a_month: float
     kept_gb_a_month: float
+    moved_mb_a_second: float
 
 
 def of(demand: Demand, kinds: Sequence[Typical], overheads: Overheads, locations: int) -> Storage:
@@ -53,6 +54,7 @@ def of(demand: Demand, kinds: Sequence[Typical], overheads: Overheads, locations
         store_gb_a_month=stored * month / GB,
         kept_objects_a_month=objects * month * made.released.value,
         kept_gb_a_month=stored * month * made.released.value / GB,
+        moved_mb_a_second=demand.peak * (stored + sum(k.share * _read(k, targets, overheads) for k in kinds)) / 1e6,
     )
 
 
@@ -62,3 +64,12 @@ def _bytes(kind: Typical, targets: float, overheads: Overheads) -> float:
     om = made.om_per_onnx.value * kind.onnx_bytes
     record = made.bytes_per_target.value + made.bytes_per_layer.value * kind.layers
     return kind.onnx_bytes + made.bytes_fixed.value + targets * (om + record)
+
+
+def _read(kind: Typical, targets: float, overheads: Overheads) -> float:
+    """What a candidate's pods read, each for itself.
+
+    The model in lint, conversion_risk, om and precision; the .om in precision and benchmark.
+    """
+    om = overheads.artefacts.om_per_onnx.value * kind.onnx_bytes
+    return kind.onnx_bytes * (2 + 2 * targets) + om * 2 * targets
