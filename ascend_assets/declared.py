@@ -13,6 +13,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from ascend_assets.restarting import restarted
+
 Make = Callable[..., Iterator[object]]
 Judge = Callable[..., Any]
 
@@ -37,7 +39,7 @@ class Asset:
     def build(self) -> dg.AssetsDefinition:
         """Dagster's own."""
         decorate: Callable[[Make], dg.AssetsDefinition] = dg.asset(**self.options)
-        return decorate(self.make)
+        return decorate(restarted(self.make))
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Checks:
     def build(self) -> dg.AssetChecksDefinition:
         """Dagster's own."""
         decorate: Callable[[Judge], dg.AssetChecksDefinition] = dg.multi_asset_check(**self.options)
-        return decorate(self.judge)
+        return decorate(restarted(self.judge))
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Check:
     def build(self) -> dg.AssetChecksDefinition:
         """Dagster's own."""
         decorate: Callable[[Judge], dg.AssetChecksDefinition] = dg.asset_check(**self.options)
-        return decorate(self.judge)
+        return decorate(restarted(self.judge))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import dagster as dg
 from ascend_assets import history
 from ascend_assets.codec import read_record, write_record
 from ascend_assets.records import Record
+from ascend_assets.restarting import restarting
 from resources.configurable import Warehouse
 
 
@@ -26,7 +27,8 @@ class RecordIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Record) -> None:
         """Store the record; its digest goes into the materialisation's metadata."""
-        context.add_output_metadata({history.RECORD: write_record(self.store.blobs(), obj)})
+        with restarting():
+            context.add_output_metadata({history.RECORD: write_record(self.store.blobs(), obj)})
 
     def load_input(self, context: dg.InputContext) -> Record:
         """Read and verify the record. Raises `NotMade` where the asset holds none."""
@@ -36,4 +38,5 @@ class RecordIOManager(dg.ConfigurableIOManager):
             raise NotMade(
                 f"{'/'.join(asset)} has never been made here: run the whole candidate, `ascend run {asset[0]}`"
             )
-        return read_record(self.store.blobs(), made.record)
+        with restarting():
+            return read_record(self.store.blobs(), made.record)
