@@ -99,10 +99,9 @@ def instance_config(values: Values, overrides: Mapping[str, Any] | None = None) 
 def container_context(values: Values) -> dict[str, Any]:
     """What the code server hands on to every run (DAGSTER_CONTAINER_CONTEXT). Raises `UnknownValue`."""
     deployment = user_deployment(values)
-    name = deployment["name"]
     kept: dict[str, Any] = {
         "image_pull_policy": deployment["image"]["pullPolicy"],
-        "env_config_maps": [f"{RELEASE}-{name}-user-env", *_names(deployment.get("envConfigMaps"))],
+        "env_config_maps": [user_config_map(deployment), *_names(deployment.get("envConfigMaps"))],
         "namespace": NAMESPACE,
         "service_account_name": values["global"]["serviceAccountName"],
     }
@@ -116,6 +115,11 @@ def container_context(values: Values) -> dict[str, Any]:
         "env": deployment.get("env"),
     }
     return {"k8s": kept | {key: value for key, value in optional.items() if value}}
+
+
+def user_config_map(deployment: Values) -> str:
+    """The ConfigMap that the subchart makes for a code location; its `fullname` is the release's name and its own."""
+    return f"{RELEASE}-dagster-user-deployments-{deployment['name']}-user-env"
 
 
 def user_deployment(values: Values) -> Values:
