@@ -102,10 +102,15 @@ def _specs(spec: ModelSpec, stage: Stage) -> list[dg.AssetCheckSpec]:
             asset=list(stage.asset),
             blocking=True,
             description=f"{CRITERIA[name].meaning} Default limit: {CRITERIA[name].source}",
-            metadata={f"limit {env}": _limit(CRITERIA[name].sense, spec.limits(name)[env]) for env in in_force().names},
+            metadata=_limits(spec, name),
         )
         for name in ON_STAGE[stage.name]
     ]
+
+
+def _limits(spec: ModelSpec, name: str) -> dict[str, str]:
+    limits = spec.limits(name)
+    return {f"limit {env}": _limit(CRITERIA[name].sense, limits[env]) for env in in_force().names}
 
 
 def _limit(sense: str, limit: float) -> str:

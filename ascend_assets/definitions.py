@@ -12,12 +12,14 @@ from typing import Any
 import dagster as dg
 
 from ascend_assets import models, operator_jobs, triggers_file
-from ascend_assets.component import AscendModel, model_definitions
+from ascend_assets.component import declare
+from ascend_assets.declared import Parts
+from ascend_assets.executor import executor
+from ascend_assets.fleet.repository import Fleet, FleetRepository
 from ascend_assets.io_manager import RecordIOManager
 from ascend_assets.spec import ModelSpec
 from ascend_assets.triggers import Triggers
 from resources.configurable import AscendToolchain, Project, Warehouse
-from resources.home import PROJECT
 from sensors import wiring
 from sensors.jobs import Job
 
@@ -37,20 +39,20 @@ def build_defs(
     `resources` replaces resources by name, `settings` what `triggers.yaml` says.
     """
     if specs is None:
-        parts, specs = _models(folder)
+        files = ModelFiles(folder)
+        specs, parts = files.specs(), [files.declare(name) for name in files.names]
     else:
-        parts = [model_definitions(spec) for spec in specs.values()]
+        parts = [declare(spec) for spec in specs.values()]
     settings = triggers_file.in_force() if settings is None else settings
-    return dg.Definitions.merge(
-        *parts,
-        dg.Definitions(
-            resources={**default_resources(), **(resources or {})},
-            jobs=operator_jobs.JOBS,
-            sensors=wiring.sensors(tuple(specs.values()), _jobs(parts), settings),
-            # One process: a stage's real work runs outside Python's lock or in a child process, and a step of its own
-            # process would cost more than most stages.
-            executor=dg.in_process_executor,
-        ),
+    built = [each.build() for each in parts]
+    triggers = wiring.sensors(tuple(specs.values()), _jobs(built), settings)
+    return dg.Definitions.merge(*built, _common(resources), dg.Definitions(sensors=triggers))
+
+
+def _common(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """What is no model's."""
+    return dg.Definitions(
+        resources={**default_resources(), **(resources or {})}, jobs=operator_jobs.JOBS, executor=executor()
     )
 
 
@@ -70,35 +72,69 @@ def default_resources(store: Warehouse | None = None) -> dict[str, Any]:
     }
 
 
-def _models(folder: Path) -> tuple[list[dg.Definitions], dict[str, ModelSpec]]:
-    """All models, and what the good ones are.
+class ModelFiles:
+    """The models below a folder, each read when it is asked for and once."""
 
-    Dagster's own loader where every file is good; otherwise the good ones, and the bad ones shown.
-    """
-    good, bad = models.load_all(folder)
-    if not bad and folder.is_relative_to(PROJECT):
-        return [dg.load_from_defs_folder(path_within_project=folder)], good
-    for error in bad.values():
-        _LOG.error("model not loaded:\n%s", error)
-    healthy = [dg.build_defs_for_component(AscendModel(spec)) for spec in good.values()]
-    return [*healthy, *(_shown(name, error) for name, error in bad.items())], good
+    def __init__(self, folder: Path) -> None:
+        self._folders = {folder.name: folder for folder in models.folders(folder)}
+        self._read: dict[str, ModelSpec | models.BadModel] = {}
+        self._declared: dict[str, Parts] = {}
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Every model, good or bad."""
+        return tuple(self._folders)
+
+    def specs(self) -> dict[str, ModelSpec]:
+        """The good ones."""
+        return {name: found for name in self.names if isinstance(found := self._one(name), ModelSpec)}
+
+    def declare(self, name: str) -> Parts:
+        """What a model declares; of a bad one, an asset that says what is wrong with it."""
+        if name not in self._declared:
+            found = self._one(name)
+            self._declared[name] = declare(found) if isinstance(found, ModelSpec) else _shown(name, found)
+        return self._declared[name]
+
+    def _one(self, name: str) -> ModelSpec | models.BadModel:
+        if name not in self._read:
+            try:
+                self._read[name] = models.load(self._folders[name])
+            except models.BadModel as error:
+                _LOG.error("model not loaded:\n%s", error)
+                self._read[name] = error
+        return self._read[name]
 
 
-def _shown(name: str, error: models.BadModel) -> dg.Definitions:
+def _shown(name: str, error: models.BadModel) -> Parts:
     """A bad model file as an asset that cannot be made, with everything that is wrong in its description."""
-    return dg.Definitions(
-        assets=[
+    return Parts(
+        assets=(
             dg.AssetSpec(
                 [name, "not_loaded"],
                 description=f"This model's file cannot be used, so its assets are missing.\n\n```\n{error}\n```",
                 kinds={"yaml"},
                 group_name="models_not_loaded",
-            )
-        ]
+            ),
+        )
     )
 
 
-@dg.definitions
-def defs() -> dg.Definitions:
+def build_repository(folder: Path = models.DEFS) -> FleetRepository:
+    """The same for Dagster's servers, of every model below `folder`: nothing is read or built before it is needed."""
+    files = ModelFiles(folder)
+    return FleetRepository(
+        Fleet(
+            files, _common(), lambda jobs: wiring.sensors(tuple(files.specs().values()), jobs, triggers_file.in_force())
+        )
+    )
+
+
+def _triggers(files: ModelFiles, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
+    return wiring.sensors(tuple(files.specs().values()), jobs, triggers_file.in_force())
+
+
+@dg.definitions  # type: ignore[arg-type] # it takes a repository, too
+def defs() -> FleetRepository:
     """What Dagster loads."""
-    return build_defs()
+    return build_repository()

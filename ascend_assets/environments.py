@@ -113,12 +113,14 @@ def location() -> Path:
 
 def in_force() -> Environments:
     """The policy in force, read once in a process. Raises `policy_file.BadPolicy`."""
-    return _read_once(location())
+    # Asked some hundred times per model, so that no path is made where the working folder does not matter.
+    named = os.environ.get("ASCEND_ENVIRONMENTS", "")
+    return _read_once(named if not named or named.startswith("/") else str(location()))
 
 
 @cache
-def _read_once(path: Path) -> Environments:
+def _read_once(named: str) -> Environments:
     # The reader knows the criteria, whose limits are an environment's.
     from ascend_assets import policy_file
 
-    return policy_file.read(path)
+    return policy_file.read(Path(named) if named else location())

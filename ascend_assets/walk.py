@@ -6,16 +6,30 @@ Here belongs which stage takes what. Not here: what a stage does (`assets/`), or
 from functools import partial
 
 from ascend_assets.assets import benchmark, deployment, dossier, lint, om, onnx, precision, release, source
-from ascend_assets.environments import in_force
+from ascend_assets.environments import Environments, in_force
 from ascend_assets.spec import ModelSpec, Target
 from ascend_assets.stage import AssetKey, Stage
 
 
 def stages(spec: ModelSpec) -> tuple[Stage, ...]:
     """Source, onnx, lint, then om, precision and benchmark per target, then dossier, release and dev's deployment."""
-    common = _common(spec)
-    per_target = tuple(stage for target in spec.targets for stage in _target_stages(spec, target))
-    return (*common, *per_target, *_last(spec, (*common, *per_target)))
+    # Whatever is declared of a model asks for its walk, one after the other. Specs and environments never change.
+    asked, environments, found = _newest.walk
+    if asked is not spec or environments is not in_force():
+        common = _common(spec)
+        per_target = tuple(stage for target in spec.targets for stage in _target_stages(spec, target))
+        found = (*common, *per_target, *_last(spec, (*common, *per_target)))
+        _newest.walk = (spec, in_force(), found)
+    return found
+
+
+class _Newest:
+    """The walk that was asked for last, of which model and in which environments."""
+
+    walk: tuple[ModelSpec | None, Environments | None, tuple[Stage, ...]] = (None, None, ())
+
+
+_newest = _Newest()
 
 
 def key_of(spec: ModelSpec, stage: str, target: str = "") -> AssetKey:

@@ -7,6 +7,7 @@ Here belong the types that `options.py` is built of, each checked by itself. Not
 import re
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from functools import cache
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -214,7 +215,12 @@ class CustomDtypes(Value):
 
 def without_unset(model: BaseModel, written: dict[str, Any], later: AbstractSet[str]) -> dict[str, Any]:
     """`written` without the `later` fields that are at their default: what is not given is not stored."""
-    unset = {
-        n for n in later if getattr(model, n) == type(model).model_fields[n].get_default(call_default_factory=True)
-    }
+    defaults = _defaults(type(model))
+    unset = {n for n in later if getattr(model, n) == defaults[n]}
     return {name: value for name, value in written.items() if name not in unset}
+
+
+@cache
+def _defaults(kind: type[BaseModel]) -> dict[str, Any]:
+    """A model's defaults, which are immutable values here; nothing but a comparison sees them."""
+    return {name: field.get_default(call_default_factory=True) for name, field in kind.model_fields.items()}

@@ -1,0 +1,157 @@
+"""What Dagster is shown of all models is what they are; what is run is the real thing, of the models it is about."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.remote_representation.external_data import JobDataSnap, RepositorySnap
+from dagster._serdes import deserialize_value, serialize_value
+from tiny import DEFS_YAML
+
+from ascend_assets import models
+from ascend_assets.definitions import ModelFiles, build_defs, build_repository
+from ascend_assets.fleet.repository import FleetRepository
+
+ALL = "__ASSET_JOB"
+
+
+def write(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "defs.yaml").write_text(DEFS_YAML.replace("name: tiny", f"name: {name}"))
+    return folder
+
+
+def fields(snap: Any, *without: str) -> dict[str, Any]:
+    return {name: getattr(snap, name) for name in snap._fields if name not in without}
+
+
+def keyed(snaps: Any, key: Callable[[Any], Any], *without: str) -> Mapping[Any, dict[str, Any]]:
+    return {key(snap): fields(snap, *without) for snap in snaps}
+
+
+@pytest.fixture(scope="module")
+def real() -> RepositorySnap:
+    return RepositorySnap.from_def(build_defs().get_repository_def(), defer_snapshots=True)
+
+
+@pytest.fixture(scope="module")
+def shown() -> RepositorySnap:
+    return RepositorySnap.from_def(build_repository(), defer_snapshots=True)
+
+
+def test_the_assets_that_are_shown_are_the_real_ones(real: RepositorySnap, shown: RepositorySnap) -> None:
+    """Every field: lineage, group, owners, tags, pools, jobs. But an op of one kind stands for those of all models."""
+    without = "node_definition_name"
+    assert keyed(shown.asset_nodes, lambda node: node.asset_key, without) == keyed(
+        real.asset_nodes, lambda node: node.asset_key, without
+    )
+
+
+def test_the_checks_that_are_shown_are_the_real_ones(real: RepositorySnap, shown: RepositorySnap) -> None:
+    def key(check: Any) -> tuple[dg.AssetKey, str]:
+        return check.asset_key, check.name
+
+    def sorted_jobs(found: Mapping[Any, dict[str, Any]]) -> Mapping[Any, dict[str, Any]]:
+        return {name: {**check, "job_names": sorted(check["job_names"])} for name, check in found.items()}
+
+    assert sorted_jobs(keyed(shown.asset_check_nodes, key)) == sorted_jobs(keyed(real.asset_check_nodes, key))
+
+
+def test_sensors_and_jobs_and_resources_are_the_real_ones(real: RepositorySnap, shown: RepositorySnap) -> None:
+    assert keyed(shown.sensors, lambda sensor: sensor.name) == keyed(real.sensors, lambda sensor: sensor.name)
+    assert {job.name for job in shown.job_refs or ()} == {job.name for job in real.job_refs or ()}
+    assert {each.name for each in shown.resources} == {each.name for each in real.resources}
+
+
+def test_every_asset_has_a_form_that_the_ui_can_show() -> None:
+    repository = build_repository()
+    whole = repository.get_job(ALL).get_job_snapshot()
+    ops = {op.name: op for op in whole.node_defs_snapshot.op_def_snaps}
+    for node in RepositorySnap.from_def(repository, defer_snapshots=True).asset_nodes:
+        if node.is_executable:
+            assert node.job_names[0] == ALL
+            assert node.node_definition_name in ops
+        if node.asset_key.path[-1] == "source":
+            form = ops[str(node.node_definition_name)].config_field_snap
+            assert form is not None
+            assert form.type_key in whole.config_schema_snapshot.all_config_snaps_by_key
+
+
+def test_a_models_job_that_is_shown_says_what_it_is_for(tmp_path: Path) -> None:
+    repository = build_repository(write(tmp_path, "tiny"))
+    outline = {job.name: job for job in repository.get_all_jobs()}["tiny_candidate"].get_job_snapshot()
+    job = repository.get_job("tiny_candidate").get_job_snapshot()
+    assert (outline.name, outline.description, outline.tags) == (job.name, job.description, job.tags)
+    sent = deserialize_value(
+        serialize_value(JobDataSnap.from_job_def(repository.get_all_jobs()[1], include_parent_snapshot=True)),
+        JobDataSnap,
+    )
+    assert sent.job.snapshot_id == repository.get_all_jobs()[1].get_job_snapshot_id()
+    assert len(serialize_value(outline)) < 5_000, "webserver and daemon fetch one of every job"
+
+
+def test_a_job_by_its_name_is_the_real_one_and_reads_its_own_model_alone(tmp_path: Path) -> None:
+    write(tmp_path, "tiny", "other", "third")
+    (tmp_path / "third" / "defs.yaml").write_text("what nobody should read: [")
+    repository = build_repository(tmp_path)
+    job = repository.get_maybe_subset_job_def("tiny_candidate")
+    alone = build_defs(specs={"tiny": models.load(tmp_path / "tiny")}).resolve_job_def("tiny_candidate")
+    assert {node.name for node in job.nodes} == {node.name for node in alone.nodes}
+    assert job.executor_def is alone.executor_def
+    assert _read(repository) == {"tiny"}
+
+
+def _read(repository: FleetRepository) -> set[str]:
+    files = repository._fleet.models
+    assert isinstance(files, ModelFiles)
+    return set(files._read)
+
+
+def test_what_is_selected_is_the_real_steps_of_those_models(tmp_path: Path) -> None:
+    repository = build_repository(write(tmp_path, "one", "two", "three"))
+    wanted = {dg.AssetKey(["one", "source"]), dg.AssetKey(["two", "source"])}
+    job = repository.get_maybe_subset_job_def(ALL, asset_selection=wanted)
+    assert {node.name for node in job.nodes} == {"one__source", "two__source"}
+    assert _read(repository) == {"one", "two"}
+    check = dg.AssetCheckKey(dg.AssetKey(["three", "lint"]), "findings")
+    gate = next(key for key in repository.asset_graph.asset_check_keys if key.asset_key == check.asset_key)
+    judged = repository.get_maybe_subset_job_def(ALL, asset_selection=set(), asset_check_selection={gate})
+    assert {node.name for node in judged.nodes} == {"three__lint__gate"}
+
+
+def test_a_model_whose_name_begins_another_keeps_its_jobs(tmp_path: Path) -> None:
+    repository = build_repository(write(tmp_path, "net", "net_candidate", "net_v2"))
+    for model in ("net", "net_candidate", "net_v2"):
+        job = repository.get_job(f"{model}_candidate")
+        assert {node.name for node in job.nodes if node.name.endswith("__source")} == {f"{model}__source"}
+
+
+def test_a_job_that_there_is_none_of_is_refused(tmp_path: Path) -> None:
+    repository = build_repository(write(tmp_path, "net"))
+    for name in ("net_compile", "nothing", "net_"):
+        with pytest.raises(dg.DagsterInvariantViolationError, match="no model declares it"):
+            repository.get_job(name)
+
+
+def test_a_bad_model_is_shown_and_the_others_run(tmp_path: Path) -> None:
+    write(tmp_path, "good", "bad")
+    path = tmp_path / "bad" / "defs.yaml"
+    path.write_text(path.read_text().replace("name: bad", "name: worse"))
+    repository = build_repository(tmp_path)
+    shown = repository.asset_graph.get(dg.AssetKey(["bad", "not_loaded"]))
+    assert not shown.is_executable
+    assert "must equal the folder's name" in (shown.description or "")
+    assert repository.get_job("good_candidate").nodes
+
+
+def test_everything_of_all_models_at_once_is_refused(tmp_path: Path) -> None:
+    repository = build_repository(write(tmp_path, "net"))
+    with pytest.raises(dg.DagsterInvariantViolationError, match="select what is to be made"):
+        repository.get_maybe_subset_job_def(ALL)
+
+
+def test_every_model_can_be_built_for_real(tmp_path: Path) -> None:
+    build_repository(write(tmp_path, "one", "two")).validate_loadable()
