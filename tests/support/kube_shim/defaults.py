@@ -6,6 +6,7 @@ acts on or that a client could look for. Pure.
 
 import base64
 import copy
+from typing import Any
 
 from kube_shim import trouble
 from kube_shim.kinds import JOBS, PODS, SECRETS, Json, Kind
@@ -21,7 +22,7 @@ def manifest_of(kind: Kind, body: object, namespace: str) -> Json:
     """A manifest with what the path says: kind, version and namespace. Raises 400 where they contradict it."""
     if not isinstance(body, dict):
         raise trouble.bad_request(f"the body is not a {kind.name}")
-    made: Json = copy.deepcopy(body)
+    made: Json = _without_nulls(body)
     for field, expected in (("kind", kind.name), ("apiVersion", kind.api_version)):
         if made.setdefault(field, expected) != expected:
             raise trouble.bad_request(f"the {field} in the body ({str(made[field])[:100]}) is not {expected}")
@@ -33,6 +34,13 @@ def manifest_of(kind: Kind, body: object, namespace: str) -> Json:
             "the namespace of the provided object does not match the namespace sent on the request"
         )
     return made
+
+
+def _without_nulls(value: Any) -> Any:
+    """A copy. A field that is null is one that is not set."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(entry) for name, entry in value.items() if entry is not None}
+    return [_without_nulls(entry) for entry in value] if isinstance(value, list) else value
 
 
 def completed(kind: Kind, manifest: Json) -> Json:

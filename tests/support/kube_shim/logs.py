@@ -56,8 +56,8 @@ def read(path: Path, how: Wanted, ended: Callable[[], bool]) -> Iterator[bytes]:
 
 def _lines(path: Path, how: Wanted, ended: Callable[[], bool]) -> Iterator[bytes]:
     with path.open("rb") as file:
-        present = file.read().splitlines(keepends=True)
-        torn = present.pop() if present and not present[-1].endswith(b"\n") else b""
+        *whole, torn = file.read().split(b"\n")
+        present = [line + b"\n" for line in whole]
         yield from present if how.tail is None else present[max(0, len(present) - how.tail) :]
         while how.follow:
             last_look = ended()

@@ -162,55 +162,64 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     front: Front
+    _verb = ""
+    _resource = ""
 
     def log_message(self, *_: object) -> None:
         """Requests are kept in `Front.asked`."""
 
     def _serve(self) -> None:
-        verb, resource, code = "", "", 0
+        self._verb = self._resource = ""
         try:
             body = self._body()
             identity = self._identity()
             about = self.front.api.about(path_of(self.path)) if self.command == "GET" else None
             ask = None if about is not None else parse(self.command, self.path)
-            verb, resource = (ask.verb, ask.resource) if ask else ("get", "")
-            code = self._carry_out(ask, body, identity, Reply(200, about) if about is not None else None)
+            self._verb, self._resource = (ask.verb, ask.resource) if ask else ("get", "")
+            self._carry_out(ask, body, identity, Reply(200, about) if about is not None else None)
         except trouble.ApiError as error:
-            code = self._send(Reply(error.code, error.body), error.headers)
+            self._send(Reply(error.code, error.body), error.headers)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         except RecursionError:
-            code = self._send(Reply(400, trouble.bad_request("the object is nested too deeply").body))
+            self._send(Reply(400, trouble.bad_request("the object is nested too deeply").body))
         except Exception as error:  # noqa: BLE001 - kept, and raised where the shim ends
             self.front.failures.append(error)
             said = trouble.ApiError(500, "InternalError", f"the shim failed: {error!r}")
-            code = self._send(Reply(500, said.body), {"Connection": "close"})
-        finally:
-            self.front.asked.append(Asked(time.time(), self.command, self.path, verb, resource, code))
+            self._send(Reply(500, said.body), {"Connection": "close"})
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - names that the base class calls
 
-    def _carry_out(self, ask: Ask | None, body: object, identity: Identity, ready: Reply | None) -> int:
-        """Answer, with the fault that waits for this request if there is one; the status that was sent."""
+    def _carry_out(self, ask: Ask | None, body: object, identity: Identity, ready: Reply | None) -> None:
+        """Answer, with the fault that waits for this request if there is one."""
         fault = self.front.faults.take(self.command, ask.verb if ask else "get", path_of(self.path))
         if fault and fault.delay:
             self.front.closing.wait(fault.delay)
         if fault and fault.status is not None and not fault.applied:
-            return self._spoil(fault)
+            self._spoil(fault)
+            return
         if ask is not None and identity.rules is not None:
             access.check(identity.rules, ask, identity.namespace, identity.user)
         answer: Answer = ready if ready is not None else self.front.api.answer(_required(ask), body)
         if fault and fault.status is not None:
-            return self._spoil(fault)
-        return self._send(answer) if isinstance(answer, Reply) else self._stream(answer)
+            self._spoil(fault)
+        elif isinstance(answer, Reply):
+            self._send(answer)
+        else:
+            self._stream(answer)
 
-    def _spoil(self, fault: Fault) -> int:
+    def _spoil(self, fault: Fault) -> None:
         if not fault.status:
+            self._note(0)
             self.close_connection = True
             _break(self.connection)
-            return 0
+            return
         error = trouble.on_demand(fault.status, fault.retry_after)
-        return self._send(Reply(error.code, error.body), error.headers)
+        self._send(Reply(error.code, error.body), error.headers)
+
+    def _note(self, code: int) -> None:
+        """Before the answer is out, so that who has it finds it here."""
+        self.front.asked.append(Asked(time.time(), self.command, self.path, self._verb, self._resource, code))
 
     def _identity(self) -> Identity:
         kind, _, token = self.headers.get("Authorization", "").partition(" ")
@@ -244,7 +253,8 @@ class _Handler(BaseHTTPRequestHandler):
             raise trouble.ApiError(415, "UnsupportedMediaType", f"this shim reads JSON, not {kind[:60]}")
         return _parsed(raw)
 
-    def _send(self, reply: Reply, headers: Mapping[str, str] | None = None) -> int:
+    def _send(self, reply: Reply, headers: Mapping[str, str] | None = None) -> None:
+        self._note(reply.code)
         plain = isinstance(reply.body, bytes)
         body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         self.send_response(reply.code)
@@ -255,9 +265,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()
-        return reply.code
 
-    def _stream(self, stream: Stream) -> int:
+    def _stream(self, stream: Stream) -> None:
+        self._note(200)
         self.send_response(200)
         self.send_header("Content-Type", stream.content_type)
         self.send_header("Transfer-Encoding", "chunked")
@@ -268,7 +278,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
-        return 200
 
 
 def _until_closed(pieces: Iterator[bytes], closed: Callable[[], bool]) -> Iterator[bytes]:

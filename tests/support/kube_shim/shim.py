@@ -13,6 +13,7 @@ from kube_shim.faults import Fault
 from kube_shim.images import Images
 from kube_shim.kinds import EVENTS, JOBS, PODS, Json, kind_named
 from kube_shim.kubelet import Kubelet
+from kube_shim.logs import Wanted, read
 from kube_shim.server import Asked, Front, Server
 from kube_shim.store import Store, now
 from kube_shim.worker import Order, Worker
@@ -75,9 +76,8 @@ class Shim:
         """All that a container has written so far, without times."""
         worker = self._worker(pod)
         path = worker.log(container or str(worker.pod["spec"]["containers"][0]["name"]))
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        texts = ((line.split(b" ", 3)[2:]) for line in lines)
-        return b"".join(text if mark == b"F" else text[:-1] for mark, text in texts).decode(errors="replace")
+        pieces = read(path, Wanted(), lambda: True) if path.exists() else ()
+        return b"".join(pieces).decode(errors="replace")
 
     def folder(self, pod: str) -> Path:
         """Where a pod's processes run: one folder per container below it."""

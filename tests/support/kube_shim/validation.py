@@ -59,7 +59,8 @@ def _names(kind: Kind, manifest: Json) -> Iterator[Cause]:
         yield Cause("metadata.name", f'Invalid value: "{text}": {_NAME_RULE}')
     yield from _labels("metadata.labels", meta)
     if kind == JOBS:
-        yield from _labels("spec.template.metadata.labels", manifest["spec"]["template"].get("metadata") or {})
+        template = (manifest.get("spec") or {}).get("template") or {}
+        yield from _labels("spec.template.metadata.labels", template.get("metadata") or {})
 
 
 def _labels(path: str, meta: Json) -> Iterator[Cause]:
@@ -72,7 +73,7 @@ def _of_kind(kind: Kind, manifest: Json) -> Iterator[Cause]:
     if kind == PODS:
         yield from _pod("spec", manifest.get("spec") or {})
     if kind == JOBS:
-        yield from _job(manifest["spec"])
+        yield from _job(manifest.get("spec") or {"template": {}})
 
 
 def _job(spec: Json) -> Iterator[Cause]:
