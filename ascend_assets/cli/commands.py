@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import click
 
+from ascend_assets import database
 from ascend_assets.cli import (
     add,
     approve,
@@ -39,7 +40,6 @@ from ascend_assets.cli import (
 from ascend_assets.cli.console import Refused, Unusable, progress
 from ascend_assets.cli.exits import INTERRUPTED, REFUSED, UNUSABLE
 from ascend_assets.yaml_file import BadYaml
-from resources.home import home
 
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 _OURS = frozenset({"ascend_assets", "resources"})
@@ -95,7 +95,8 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        code: int | None = cli.main(list(arguments), prog_name="ascend", standalone_mode=False)
+        with database.attempts_told(progress):
+            code: int | None = cli.main(list(arguments), prog_name="ascend", standalone_mode=False)
     except Exception as error:
         if "--traceback" in arguments and not isinstance(error, click.exceptions.Exit | click.Abort | Refused):
             raise
@@ -124,11 +125,8 @@ def _failed(error: Exception) -> int:
 def _told(error: Exception) -> str:
     """An error in words: our own, the system's, the database's; of any other the name, for it is ours to explain."""
     text = str(error) or type(error).__name__
-    cause = getattr(error, "orig", None)
-    if cause is not None and type(cause).__module__ == "sqlite3":
-        return (
-            f"{home().dagster}: Dagster's records cannot be used ({cause}): free space or give access, then try again"
-        )
+    if of_database := database.trouble(error):
+        return of_database
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         hint = "; ASCEND_STATE names another folder for state" if error.errno in _NOT_WRITABLE else ""
         return f"{error.filename}: {error.strerror}{hint}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from ascend_assets import triggers_file
+from ascend_assets import database, triggers_file
 from ascend_assets.gates.wording import listing
 from ascend_assets.operations.finding import Finding
 from resources.home import Home
@@ -53,7 +53,8 @@ def daemon(places: Home) -> Finding:
             intervals = {one.name: one.interval for one in sensor_records.read(instance).values()}
             stopped = watchdog.stopped(instance, intervals, time.time(), outside=True)
     except Exception as error:  # noqa: BLE001 - Dagster, SQLAlchemy and the database each have their own
-        said = f"Dagster's records in {places.dagster} cannot be read: {type(error).__name__}"
+        why = database.trouble(error) or type(error).__name__
+        said = f"Dagster's records in {places.dagster} cannot be read: {why}"
         return Finding(name, ok=False, said=said, remedy="mend Dagster's settings, or free space", needed=False)
     if beat is None:
         return Finding(name, ok=True, said=never, needed=False)

@@ -1,12 +1,16 @@
-"""Fixtures: a PostgreSQL for the whole session, and a database of its own for each module of tests.
+"""Fixtures: a PostgreSQL for the whole session, and Dagster's records in it.
 
 Here belongs handing them out. Not here: the server (`postgres.py`).
 """
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
-from postgres import VARIABLE, Postgres, PostgresMissing, running_postgres
+from postgres import VARIABLE, Postgres, PostgresMissing, dagster_yaml, running_postgres
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +23,28 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="module")
-def on_postgres(postgres: Postgres) -> Iterator[str]:
-    """From here on Dagster's records are kept there, by this process and by what it starts; the database's address."""
+def on_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """Dagster's records are kept there: a module's own, and each passing instance's in a database for itself."""
+
+    def passing(*_: Any, **__: Any) -> dg.DagsterInstance:
+        return instance_on(postgres, tmp_path_factory.mktemp("instance"))
+
     with pytest.MonkeyPatch.context() as patch:
-        database = postgres.new_database()
-        patch.setenv(VARIABLE, database)
-        yield database
+        patch.setenv(VARIABLE, postgres.new_database())
+        patch.setattr(dg.DagsterInstance, "ephemeral", staticmethod(passing))
+        yield postgres
+
+
+def instance_on(postgres: Postgres, folder: Path) -> dg.DagsterInstance:
+    """An instance whose records are in a database of its own. `folder`: where its settings are written."""
+    (folder / "dagster.yaml").write_text(dagster_yaml())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, postgres.new_database())
+        return dg.DagsterInstance.from_config(str(folder))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _storage(request: pytest.FixtureRequest) -> None:
+    """In `conftest.py`: the same tests on PostgreSQL, where `ASCEND_TEST_STORAGE` says `postgres`."""
+    if os.environ.get("ASCEND_TEST_STORAGE") == "postgres":
+        request.getfixturevalue("on_postgres")
