@@ -81,7 +81,7 @@ class Client(DagsterKubernetesClient):
         status = status if isinstance(status, Mapping) else {}
         conditions = [each for each in status.get("conditions") or () if isinstance(each, Mapping)]
         ended = {each.get("type"): each for each in conditions if each.get("status") == "True"}
-        why = ended.get("Failed", {})
+        why = ended.get("Failed") or ended.get("FailureTarget") or {}
         return JobState(
             failed="Failed" in ended or bool(status.get("failed")),
             succeeded="Complete" in ended or bool(status.get("succeeded")),

@@ -45,8 +45,8 @@ class _Since:
 class WatchingHandler(StepHandler):
     """`handler` does the work. `waiting_seconds`: how long a pod may wait for a node.
 
-    `given_up`: steps that are not to be started anew, since no other pod would do better, or since theirs may still
-    work.
+    `told`: jobs and reasons of which the log has a line. `given_up`: steps that are not to be started anew, since no
+    other pod would do better, or since theirs may still work.
     """
 
     handler: K8sStepHandler
@@ -55,6 +55,7 @@ class WatchingHandler(StepHandler):
     clock: Callable[[], float] = time.monotonic
     given_up: set[str] = field(default_factory=set)
     seen: dict[str, _Since] = field(default_factory=dict)
+    told: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -142,10 +143,10 @@ class _Look:
         if not why:
             self.watch.seen.pop(self.job, None)
             return None
-        reason = pods[-1].waits[0] if pods else ""
-        known = self.watch.seen.get(self.job)
-        waited = self.watch.since(self.job, reason)
-        if known is None or known.what != reason:
+        waited = self.watch.since(self.job, pod_state.kind_of_wait(pods))
+        reason = (self.job, pods[-1].waits[0] if pods else "")
+        if reason not in self.watch.told:
+            self.watch.told.add(reason)
             self._say(why)
         limit = pod_state.patience(pods, self.watch.waiting_seconds, IMAGE_SECONDS)
         if waited < limit:

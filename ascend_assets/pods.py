@@ -53,7 +53,9 @@ def op_tags_of_judging(spec: ModelSpec | None = None) -> Tags:
     if not in_cluster():
         return {}
     cluster = cluster_file.in_force()
-    return op_tags(cluster, Need("judging", (cann_for(cluster, spec) or "") if spec else ""))
+    if spec is None or objection(cluster, spec, "om", ""):
+        return op_tags(cluster, Need("judging"))
+    return op_tags(cluster, Need("judging", cann_for(cluster, spec) or ""))
 
 
 def op_tags_beside(kind: str) -> Tags:

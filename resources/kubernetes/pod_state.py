@@ -6,7 +6,7 @@ Here belong reading the API's JSON with suspicion, and decisions about it, as pu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 _MAX = 500
 _OVER = frozenset({"Succeeded", "Failed"})
@@ -80,12 +80,20 @@ def waiting(pods: Sequence[Pod]) -> str:
     return f"pod {pod.name} waits: {_sentence(pod.waits) or 'Kubernetes does not say for what'}"
 
 
-def patience(pods: Sequence[Pod], waiting_seconds: float, image_seconds: float) -> float:
-    """How many seconds a waiting pod has, from when it began to wait for what it waits for now."""
+def kind_of_wait(pods: Sequence[Pod]) -> Literal["never", "image", "place"]:
+    """What a waiting pod waits for: nothing that will come, an image or a secret, or a place to run.
+
+    The kubelet's own reason changes while it tries: ErrImagePull and ImagePullBackOff in turn.
+    """
     reason = pods[-1].waits[0] if pods else ""
     if reason in _HOPELESS_WAITS:
-        return 0.0
-    return min(image_seconds, waiting_seconds) if reason in _IMAGE_WAITS else waiting_seconds
+        return "never"
+    return "image" if reason in _IMAGE_WAITS else "place"
+
+
+def patience(pods: Sequence[Pod], waiting_seconds: float, image_seconds: float) -> float:
+    """How many seconds a waiting pod has, from when it began to wait for that."""
+    return {"never": 0.0, "image": min(image_seconds, waiting_seconds), "place": waiting_seconds}[kind_of_wait(pods)]
 
 
 def unconfirmed(pods: Sequence[Pod]) -> tuple[Pod, ...]:
