@@ -9,8 +9,11 @@ STATE := $(abspath $(or $(ASCEND_STATE),.ascend))
 export DAGSTER_HOME ?= $(STATE)/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 PORT ?= 3000
+# What is tested on PostgreSQL as well: the longest first.
+ON_POSTGRES := tests/daemon tests/postgres tests/ascend_assets/test_guards.py \
+	tests/ascend_assets/notices/test_notice_gathering.py tests/sensors/test_deployed.py tests/sensors/test_refused.py
 
-.PHONY: run ui test lint types unit defs test-torch test-ceph test-prometheus test-cann lock clean help
+.PHONY: run ui test lint types unit defs test-torch test-ceph test-prometheus test-postgres test-cann lock clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -49,6 +52,10 @@ test-ceph: $(READY) ## the store and the registry on a real Ceph; needs its prog
 
 test-prometheus: $(READY) ## metrics and alarms on a real Prometheus; needs its programs (see .ci/run)
 	$(BIN)/pytest tests/prometheus --override-ini testpaths=tests/prometheus
+
+# Tests of the daemon mostly wait for it: two files at once need little more than one.
+test-postgres: $(READY) ## the daemon and Dagster's records on a real PostgreSQL; needs its programs (see .ci/run)
+	ASCEND_TEST_STORAGE=postgres $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ON_POSTGRES)
 
 test-cann: $(READY) ## the toolchain's contract on the real CANN of this machine, with its NPUs
 	ASCEND_TEST_CANN=1 $(BIN)/pytest tests/resources/ascend/test_toolchain_contract.py -k cann-real
