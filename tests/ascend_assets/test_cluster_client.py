@@ -1,0 +1,102 @@
+"""What is asked of a Kubernetes API that is busy, away, or has answered already."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster_k8s.client import DagsterK8sUnrecoverableAPIError, DagsterKubernetesClient
+from kube_shim import Node, Pace, Shim, running_shim
+from kubernetes.client import BatchV1Api, CoreV1Api
+from kubernetes.config import new_client_from_config
+
+from ascend_assets.cluster_client import Client
+
+QUICK = Pace(look=0.05, image_retry=0.2, restart=0.1, job_retry=0.1, node_lost=0.3)
+
+
+@pytest.fixture
+def shim(tmp_path: Path) -> Iterator[Shim]:
+    with running_shim(tmp_path / "shim", [Node("one", {"cpu": "4"})], env={"PATH": "/usr/bin:/bin"}, pace=QUICK) as one:
+        yield one
+
+
+@pytest.fixture
+def client(shim: Shim) -> Client:
+    api = new_client_from_config(str(shim.kubeconfig))
+    plain = DagsterKubernetesClient(BatchV1Api(api), CoreV1Api(api), print, print, print)  # type: ignore[no-untyped-call]
+    made = Client.like(plain)
+    made.sleep = lambda _: None
+    return made
+
+
+def job(name: str = "one", *command: str) -> Any:
+    container = {"name": "c", "image": "registry.test/step:1", "command": list(command or ("sleep", "60"))}
+    labels = {"dagster/run-id": "r", "app.kubernetes.io/component": "step_worker"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
+    }
+
+
+def create(client: Client, document: Any) -> None:
+    client.create_namespaced_job_with_retries(document, "default", 0.01)
+
+
+def test_a_job_that_is_there_is_this_attempts_own(client: Client, shim: Shim) -> None:
+    create(client, job())
+    create(client, job())
+    assert len(shim.jobs()) == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_api_is_asked_again(client: Client, shim: Shim, status: int) -> None:
+    shim.respond(status, 6, "POST")
+    create(client, job())
+    assert len(shim.jobs()) == 1
+
+
+def test_what_the_api_refuses_is_refused_at_once(client: Client, shim: Shim) -> None:
+    with pytest.raises(DagsterK8sUnrecoverableAPIError):
+        create(client, {**job(), "spec": {"template": {"spec": {}}}})
+    assert shim.jobs() == []
+
+
+def test_a_job_that_is_not_there_is_none(client: Client) -> None:
+    assert client.job("one", "default") is None
+    assert client.pods("one", "default") == ()
+    client.delete("one", "default")
+
+
+def test_how_a_job_is_can_be_told(client: Client, shim: Shim) -> None:
+    create(client, job("fails", "false"))
+    create(client, job("ends", "true"))
+    until(lambda: shim.jobs() and all("completionTime" in j["status"] or "failed" in j["status"] for j in shim.jobs()))
+    failed, ended = client.job("fails", "default"), client.job("ends", "default")
+    assert failed is not None
+    assert failed.failed
+    assert not failed.succeeded
+    assert ended is not None
+    assert ended.succeeded
+    (pod,) = client.pods("fails", "default")
+    assert (pod.phase, pod.exit_code, pod.node) == ("Failed", 1, "one")
+
+
+def test_the_jobs_of_a_run_that_go_on_are_found_and_ended(client: Client, shim: Shim) -> None:
+    create(client, job("goes"))
+    create(client, job("ends", "true"))
+    until(lambda: client.jobs_of("r", "default") == ("goes",))
+    assert client.jobs_of("another", "default") == ()
+    client.delete("goes", "default")
+    until(lambda: not shim.running())
+    assert client.job("goes", "default") is None
+
+
+def until(look: Any) -> None:
+    begin = time.monotonic()
+    while not look():
+        assert time.monotonic() - begin < 60
+        time.sleep(0.1)
