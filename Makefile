@@ -13,7 +13,7 @@ PORT ?= 3000
 ON_POSTGRES := tests/daemon tests/postgres tests/ascend_assets/test_guards.py \
 	tests/ascend_assets/notices/test_notice_gathering.py tests/sensors/test_deployed.py tests/sensors/test_refused.py
 
-.PHONY: run ui test lint types unit defs test-torch test-ceph test-prometheus test-postgres test-cann lock clean help
+.PHONY: run ui test lint types unit defs test-torch test-ceph test-prometheus test-images test-postgres test-cann lock clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ test-ceph: $(READY) ## the store and the registry on a real Ceph; needs its prog
 test-prometheus: $(READY) ## metrics and alarms on a real Prometheus; needs its programs (see .ci/run)
 	$(BIN)/pytest tests/prometheus --override-ini testpaths=tests/prometheus
 
+test-images: $(READY) ## builds both images and runs them; needs root, buildah and debootstrap (see .ci/run)
+	$(BIN)/pytest tests/images --override-ini testpaths=tests/images --timeout 1800
+
 # Tests of the daemon mostly wait for it: two files at once need little more than one.
 test-postgres: $(READY) ## the daemon and Dagster's records on a real PostgreSQL; needs its programs (see .ci/run)
 	ASCEND_TEST_STORAGE=postgres $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ON_POSTGRES)
@@ -63,6 +66,9 @@ test-cann: $(READY) ## the toolchain's contract on the real CANN of this machine
 lock: $(READY) ## resolve the lock anew, after a change of dependencies in pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 		--no-emit-index-url --no-header --no-annotate -o requirements.lock
+	printf 'hatchling\neditables\n' | uv pip compile pyproject.toml - -c requirements.lock --universal \
+		--python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate \
+		-o requirements.runtime.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 run" if sys.version_info < (3, 11) else 0)'
