@@ -84,16 +84,17 @@ def _show_pools(what: str, pools: "Sequence[Pool]", found: "Plan") -> None:
 
 def _show_release(found: "Plan", *, given: bool) -> None:
     played = found.played
+    days = f"{played.days:,} simulated days" if played.days > 1 else "a simulated day"
     part = f", one candidate of {played.part} played" if played.part > 1 else ""
     say(
         f"from a commit to its release: {_time(found.release_p50)} for half of them, {_time(found.release_p95)} for "
-        f"95 of 100 (a simulated day of {len(played.day.times):,} candidates{part}; {found.origin})"
+        f"95 of 100 ({days} of {len(played.day.times):,} candidates{part}; {found.origin})"
     )
     late = [pool.name for pool in found.cards if pool.at_peak > 1]
     if late and given:
         say(
             f"{' and '.join(late)}: more work than cards while commits come; the last is done "
-            f"{_time(played.day.ended)} after the day's beginning"
+            f"{_time(played.last)} after the day's beginning"
         )
 
 
@@ -211,7 +212,11 @@ def as_json(found: "Plan", there: "InCluster") -> dict[str, Any]:
         "storage": asdict(found.storage),
         "code_locations": {"count": found.locations, "models_of_each": found.models_per_location},
         "ceilings": [{**asdict(ceiling), "reached": ceiling.reached} for ceiling in found.ceilings],
-        "simulated": {"candidates": len(found.played.day.times), "one_of": found.played.part},
+        "simulated": {
+            "candidates": len(found.played.day.times),
+            "one_of": found.played.part,
+            "days": found.played.days,
+        },
         "origin": found.origin,
         "figures": {name: figure.model_dump(mode="json") for name, figure in _figures(there)},
     }

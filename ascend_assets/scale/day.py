@@ -16,11 +16,13 @@ from ascend_assets.scale.walk_costs import Costs, Task, candidate
 
 MOST_TASKS = 100_000
 """Tasks that are played; of a larger day a part of the candidates, in the same part of each pool."""
+LEAST_CANDIDATES = 500
+"""Candidates that are played, if need be on several days: of fewer, one in twenty is mere chance."""
 
 
 @dataclass(frozen=True)
 class Played:
-    """A day that was played. `part`: it stands for one so many times its size.
+    """A day, or several `days` one after the other, that were played. `part`: each is so many times as large in truth.
 
     A part of the places under the same part of the work lets wait longer than all of them: what is said of waits errs
     on the safe side.
@@ -28,6 +30,12 @@ class Played:
 
     day: Day
     part: int
+    days: int = 1
+
+    @property
+    def last(self) -> float:
+        """Seconds from the beginning of the last day to the end of its last candidate."""
+        return self.day.ended - (self.days - 1) * DAY_SECONDS
 
     @property
     def pods(self) -> float:
@@ -53,13 +61,14 @@ class Played:
 def play(
     demand: Demand, kinds: Sequence[Typical], costs: Costs, pools: Mapping[str, int], *, seed: int, say: Say
 ) -> Played:
-    """One day with pools of these sizes."""
+    """One day with pools of these sizes, or as many as it takes for enough candidates."""
     part = _part(demand, pools)
+    days = max(1, math.ceil(LEAST_CANDIDATES / demand.candidates_a_day))
     chance = random.Random(seed)  # noqa: S311 - a simulation that can be repeated
-    arrivals = _arrivals(demand, kinds, costs, part, chance)
+    arrivals = [one for day in range(days) for one in _arrivals(demand, kinds, costs, part, chance, day * DAY_SECONDS)]
     there = {pool: places // part for pool, places in pools.items()}
     spread = costs.overheads.times.spread.value
-    return Played(simulate(arrivals, there, costs.requests, spread=spread, seed=seed, say=say), part)
+    return Played(simulate(arrivals, there, costs.requests, spread=spread, seed=seed, say=say), part, days)
 
 
 def _part(demand: Demand, pools: Mapping[str, int]) -> int:
@@ -69,9 +78,9 @@ def _part(demand: Demand, pools: Mapping[str, int]) -> int:
 
 
 def _arrivals(
-    demand: Demand, kinds: Sequence[Typical], costs: Costs, part: int, chance: random.Random
+    demand: Demand, kinds: Sequence[Typical], costs: Costs, part: int, chance: random.Random, begin: float
 ) -> list[Arrival]:
-    """The day's candidates: of commits within the working hours, of retrainings at any hour."""
+    """A day's candidates: of commits within the working hours, of retrainings at any hour."""
     working = demand.hours * 3600
     times = costs.overheads.times
     made: dict[tuple[int, tuple[str, ...], bool], tuple[Task, ...]] = {}
@@ -80,7 +89,7 @@ def _arrivals(
         (demand.by_commit / working, working, False),
         (demand.by_retraining / DAY_SECONDS, DAY_SECONDS, True),
     ):
-        for at in poisson(chance, rate / part, 0.0, end):
+        for at in poisson(chance, rate / part, begin, begin + end):
             model = chance.randrange(demand.models)
             key = (_kind(model, demand, kinds), _socs(model, demand), trained)
             if key not in made:

@@ -47,8 +47,11 @@ class Demand:
         _within("models per commit", self.models_per_commit, 0.0, float(self.models), above=True)
         _within("retrainings a month", self.retrainings_a_month, 0.0, 1000.0)
         _within("hours", self.hours, 0.0, 24.0, above=True)
-        if not 0 < self.candidates_a_day <= MAX_A_DAY:
-            raise BadDemand(f"{self.candidates_a_day:,.0f} candidates a day: give commits or retrainings, at most 1e7")
+        if not 1 / MONTH_DAYS <= self.candidates_a_day <= MAX_A_DAY:
+            raise BadDemand(
+                f"{self.candidates_a_day:,.4g} candidates a day: give commits or retrainings, for one a month at least "
+                f"and for {MAX_A_DAY:,.0f} a day at most"
+            )
 
     @property
     def by_commit(self) -> float:

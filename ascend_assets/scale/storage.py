@@ -20,7 +20,7 @@ class Storage:
     """What a demand leaves behind. `ticks_gb` stays as large, the rest grows.
 
     `rows_a_second`, `moved_mb_a_second` (between pods and store): at the busiest part of the day. `objects_a_month`,
-    `store_gb_a_month`: everything that is made; `kept_*`: what stays after `ascend store gc`, because a release names it.
+    `store_gb_a_month`: everything that is made; `kept_*`: what stays after `ascend store gc`, for a release names it.
     """
 
     rows_a_candidate: float

@@ -38,6 +38,7 @@ def test_the_peak_is_never_below_the_days_average(models: int, commits: float, h
         ("commits_a_day", math.nan, "commits a day: nan"),
         ("commits_a_day", math.inf, "commits a day: inf"),
         ("commits_a_day", 0.0, "0 candidates a day"),
+        ("commits_a_day", 0.01, "0.01 candidates a day"),
         ("models_per_commit", 0.0, "models per commit: 0"),
         ("models_per_commit", 101.0, "at most 100"),
         ("retrainings_a_month", math.nan, "retrainings a month: nan"),

@@ -75,7 +75,7 @@ def test_with_fewer_cards_one_waits_and_with_too_few_for_ever() -> None:
         planned(models=1000, commits=1000, cards={SOC: 1})
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(st.integers(20, 400), st.integers(1, 6))
 def test_another_card_never_lets_anybody_wait_longer(commits: int, cards: int) -> None:
     """Of as many models as commits, so that hardly one waits for another of its own."""
@@ -85,7 +85,7 @@ def test_another_card_never_lets_anybody_wait_longer(commits: int, cards: int) -
     assert more.release_p95 <= fewer.release_p95 + 1e-6
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(st.integers(10, 2000), st.integers(1, 3000), st.integers(1, 3000))
 def test_more_commits_need_no_less_of_anything(models: int, commits: int, more: int) -> None:
     few, many = planned(models, float(commits)), planned(models, float(commits + more))
@@ -104,6 +104,14 @@ def test_a_large_day_is_played_in_part_and_its_peaks_stand_for_all(monkeypatch: 
     assert part.use.pods == pytest.approx(whole.use.pods, rel=0.6)
     assert part.cards[0].wait_p95 >= whole.cards[0].wait_p95
     assert part.release_p50 == pytest.approx(whole.release_p50, rel=0.3)
+
+
+def test_of_few_commits_several_days_are_played() -> None:
+    found = planned(commits=10)
+    assert found.played.days == 50
+    assert len(found.played.day.times) == pytest.approx(500, rel=0.2)
+    assert 0 < found.played.last < 86_400
+    assert planned(commits=600).played.days == 1
 
 
 def test_retrainings_need_cards_by_night_too() -> None:

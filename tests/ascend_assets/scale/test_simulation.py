@@ -36,7 +36,7 @@ def play(arrivals: Sequence[Arrival], cards: int, spread: float = 0.0, seed: int
 def test_it_waits_as_erlang_says(cards: int, load: float) -> None:
     """Poisson arrivals, exponential times: M/M/c, of which Erlang's law is exact."""
     chance = seeded(7)
-    times = poisson(chance, load / 10.0, 0.0, 50_000 * 10.0 / load)
+    times = poisson(chance, load / 10.0, 0.0, 30_000 * 10.0 / load)
     arrivals = [Arrival(at, place, (on_card(chance.expovariate(0.1)),)) for place, at in enumerate(times)]
     waits = play(arrivals, cards).waits[SOC]
     assert len(waits) == len(arrivals)
