@@ -1,10 +1,11 @@
 """Both images, built once for the session from the commit that is checked out."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from image_builder import ROOT, Builder, Image, ImagesMissing, require
-from image_samples import BASE, CANN, SET_ENV, STEP_PACKAGES, trimmed
+from image_builder import Builder, Image, ImagesMissing, require
+from image_samples import BASE, CANN, SET_ENV, STEP_PACKAGES, cloned, trimmed
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,8 +26,14 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
 
 
 @pytest.fixture(scope="session")
-def orchestrator(builder: Builder) -> Image:
-    builder.build(ROOT, "orchestrator", "--tag", "localhost/orchestrator:1", "--base", BASE)
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of the commit that is checked out, which stays what it is while it is built."""
+    return cloned(tmp_path_factory.mktemp("project") / "clone")
+
+
+@pytest.fixture(scope="session")
+def orchestrator(builder: Builder, project: Path) -> Image:
+    builder.build(project, "orchestrator", "--tag", "localhost/orchestrator:1", "--base", BASE)
     return builder.opened("localhost/orchestrator:1")
 
 
@@ -37,6 +44,6 @@ def step(builder: Builder, tmp_path_factory: pytest.TempPathFactory) -> Image:
     The whole lock is installed in the orchestrator, by the same command.
     """
     builder.with_file(BASE, CANN, "/usr/local/Ascend/ascend-toolkit/set_env.sh", SET_ENV)
-    project = trimmed(tmp_path_factory.mktemp("project") / "clone", STEP_PACKAGES)
-    builder.build(project, "step", "--tag", "localhost/step:1", "--base", CANN)
+    shorter = trimmed(tmp_path_factory.mktemp("shorter") / "clone", STEP_PACKAGES)
+    builder.build(shorter, "step", "--tag", "localhost/step:1", "--base", CANN)
     return builder.opened("localhost/step:1")

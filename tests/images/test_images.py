@@ -87,10 +87,10 @@ def _may_write(path: Path) -> bool:
     return status.st_uid == 10001 or status.st_gid == 10001 or bool(status.st_mode & 0o002)
 
 
-def test_the_labels_are_the_commit_s(orchestrator: Image) -> None:
+def test_the_labels_are_the_commit_s(orchestrator: Image, project: Path) -> None:
     labels = settings(orchestrator)["config"]["Labels"]
-    assert labels["org.opencontainers.image.revision"] == git("-C", str(ROOT), "rev-parse", "HEAD")
-    committed = datetime.fromtimestamp(int(git("-C", str(ROOT), "show", "-s", "--format=%ct")), tz=UTC)
+    assert labels["org.opencontainers.image.revision"] == git("-C", str(project), "rev-parse", "HEAD")
+    committed = datetime.fromtimestamp(int(git("-C", str(project), "show", "-s", "--format=%ct")), tz=UTC)
     assert datetime.fromisoformat(labels["org.opencontainers.image.created"]) == committed
     assert f'version = "{labels["org.opencontainers.image.version"]}"' in git(
         "-C", str(ROOT), "show", "HEAD:pyproject.toml"

@@ -30,10 +30,15 @@ STEP_PACKAGES = frozenset(
 """What `ascend --version` needs, and what installs the project."""
 
 
+def cloned(clone: Path) -> Path:
+    """A clone of this project."""
+    git("clone", "--quiet", str(ROOT), str(clone))
+    return clone
+
+
 def trimmed(clone: Path, packages: Collection[str]) -> Path:
     """A clone of this project whose runtime lock holds these packages alone, hashes and all, committed."""
-    git("clone", "--quiet", str(ROOT), str(clone))
-    lock = clone / "requirements.runtime.lock"
+    lock = cloned(clone) / "requirements.runtime.lock"
     entries = lock.read_text().replace("\\\n", "\0").splitlines()
     kept = [entry.replace("\0", "\\\n") for entry in entries if entry.partition("==")[0] in packages]
     lock.write_text("\n".join(kept) + "\n")
