@@ -123,6 +123,8 @@ MISSPELT: list[Callable[[dict[str, Any]], Any]] = [
     lambda values: values["runLauncher"]["config"]["k8sRunLauncher"].update(jobSpec={}),
     lambda values: values["runLauncher"]["config"]["k8sRunLauncher"]["runK8sConfig"].update(podSpec={}),
     lambda values: values["concurrency"]["pools"].update(limit=1),
+    lambda values: values["dagsterWebserver"].update(replicas=2),
+    lambda values: values["global"].update(serviceAccount="ascend-dagster"),
     lambda values: values["dagster-user-deployments"]["deployments"][0].update(args=[]),
 ]
 

@@ -26,6 +26,13 @@ _TOP = {
     "concurrency", "computeLogManager", "retention", "additionalInstanceConfig", "telemetry", "busybox", "migrate",
     "ingress", "flower", "rabbitmq", "redis", "imagePullSecrets",
 }  # fmt: skip
+_GLOBAL = {"serviceAccountName", "postgresqlSecretName", "dagsterHome"}
+_WEBSERVER = {
+    "replicaCount", "nameOverride", "image", "service", "checkDbReadyInitContainer", "dbStatementTimeout",
+    "podSecurityContext", "securityContext", "resources", "initContainerResources", "readinessProbe", "livenessProbe",
+    "startupProbe", "env", "envConfigMaps", "envSecrets", "volumes", "volumeMounts", "nodeSelector", "affinity",
+    "tolerations", "annotations", "labels",
+}  # fmt: skip
 _DAEMON = {
     "enabled", "image", "checkDbReadyInitContainer", "podSecurityContext", "securityContext", "resources",
     "initContainerResources", "runCoordinator", "runMonitoring", "runRetries", "sensors", "schedules", "env",
@@ -75,6 +82,8 @@ def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
 def instance_config(values: Values, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The dagster.yaml, as a mapping; `overrides` are laid over it (None takes a key away). Raises `UnknownValue`."""
     only(values, "values", _TOP)
+    only(values["global"], "global", _GLOBAL)
+    only(values["dagsterWebserver"], "dagsterWebserver", _WEBSERVER)
     daemon = only(values["dagsterDaemon"], "dagsterDaemon", _DAEMON)
     rendered: dict[str, Any] = {
         "scheduler": {"module": "dagster._core.scheduler", "class": values["scheduler"]["type"]},
