@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
-from sqlalchemy.exc import SQLAlchemyError
 
 from ascend_assets import cluster_file, pods, pools
 from ascend_assets.cluster_file import BadCluster
 from ascend_assets.gates.wording import listing
+from ascend_assets.operations.bootstrap import database_error
 from ascend_assets.operations.finding import Finding
 from ascend_assets.spec import ModelSpec
 from resources.home import Home
@@ -61,8 +61,8 @@ def _pools(places: Home, cluster: Cluster) -> Finding:
     try:
         with dg.DagsterInstance.from_config(str(places.dagster)) as instance:
             there = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
-    except (SQLAlchemyError, dg.DagsterError, OSError) as error:
-        said = f"Dagster's records cannot be read: {type(error).__name__}"
+    except Exception as error:  # noqa: BLE001 - Dagster, SQLAlchemy and the database each have their own
+        said = f"Dagster's records cannot be read: {database_error(error) or type(error).__name__}"
         return Finding("pools", ok=False, said=said, remedy="look at Postgres, and at the storage in dagster.yaml")
     return compared(there, wanted)
 
@@ -94,11 +94,11 @@ def _settings(places: Home) -> Finding:
 
 def lacking(settings: Mapping[str, Any]) -> list[str]:
     """What Dagster's settings lack for this profile."""
-    storage, launcher = _map(settings, "storage"), _map(settings, "run_launcher")
+    launcher = _map(settings, "run_launcher")
     monitoring, retries = _map(settings, "run_monitoring"), _map(settings, "run_retries")
     granularity = _map(_map(settings, "concurrency"), "pools").get("granularity", "op")
     checks = (
-        ("postgres" in storage, "storage is not Postgres: each pod would keep records of its own"),
+        (_on_postgres(settings), "storage is not Postgres: each pod would keep records of its own"),
         (launcher.get("class") == "K8sRunLauncher", "run_launcher is not K8sRunLauncher: runs would be in one pod"),
         (bool(monitoring.get("enabled")), "run_monitoring is off: a lost run goes on for ever"),
         (
@@ -112,6 +112,12 @@ def lacking(settings: Mapping[str, Any]) -> list[str]:
         ),
     )
     return [said for holds, said in checks if not holds]
+
+
+def _on_postgres(settings: Mapping[str, Any]) -> bool:
+    """Whether all records are there: in Dagster's one section for it, or in three, as the chart writes them."""
+    parts = [_map(settings, f"{part}_storage").get("module") for part in ("run", "event_log", "schedule")]
+    return "postgres" in _map(settings, "storage") or all(str(part).startswith("dagster_postgres") for part in parts)
 
 
 def _map(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -15,6 +15,8 @@ from dagster._serdes import ConfigurableClassData
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 
+from ascend_assets.operations.doctor_cluster import lacking
+
 LOCAL = Path(__file__).resolve().parents[2] / "deploy" / "cann" / "dagster.yaml"
 KUBECONFIG = {
     "clusters": [{"name": "none", "cluster": {"server": "http://127.0.0.1:1"}}],
@@ -98,6 +100,12 @@ def test_a_killed_run_gives_its_slots_back_within_the_time_of_one_machine(values
     there = helm_values.instance_config(values)["run_monitoring"]
     here = yaml.safe_load(LOCAL.read_text())["run_monitoring"]
     assert there["free_slots_after_run_end_seconds"] == here["free_slots_after_run_end_seconds"]
+
+
+def test_the_doctor_finds_nothing_amiss_in_it(values: dict[str, Any]) -> None:
+    config = helm_values.instance_config(values)
+    assert lacking(config) == []
+    assert "storage is not Postgres" in lacking(config | {"event_log_storage": {}})[0]
 
 
 def test_no_password_stands_in_it(values: dict[str, Any]) -> None:
