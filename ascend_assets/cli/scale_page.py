@@ -38,10 +38,12 @@ def show(found: "Plan", *, given: bool) -> None:
 
 def _show_question(found: "Plan") -> None:
     demand = found.demand
-    again = f", each retrained {demand.retrainings_a_month:g} times a month" if demand.retrainings_a_month else ""
+    again = (
+        f"; retrainings of each a month: {_number(demand.retrainings_a_month)}" if demand.retrainings_a_month else ""
+    )
     say(
-        f"{demand.models:,} models, {demand.commits_a_day:,g} commits a day within {demand.hours:g} h{again}: "
-        f"{demand.candidates_a_day:,.0f} candidates a day"
+        f"models: {demand.models:,}; commits a day: {_number(demand.commits_a_day)} within {demand.hours:g} h{again}; "
+        f"candidates a day: {_number(demand.candidates_a_day)}"
     )
     say("targets of each: " + ", ".join(f"{count:g} {soc}" for soc, count in demand.targets.items()))
     for kind in found.kinds:
@@ -104,7 +106,7 @@ def _show_pods(found: "Plan") -> None:
         [
             (
                 stage.kind,
-                f"{stage.pods_a_day:,.0f}",
+                _number(stage.pods_a_day),
                 f"{stage.seconds:,.0f}",
                 f"{stage.at_once:,.1f}",
                 f"{stage.cpu:,.1f}",
@@ -198,7 +200,7 @@ def as_json(found: "Plan", there: "InCluster") -> dict[str, Any]:
     }
     return {
         "demand": {**asdict(found.demand), "candidates_a_day": found.demand.candidates_a_day},
-        "models": [asdict(kind) for kind in found.kinds],
+        "models": [{**asdict(kind), "origin": "emulated"} for kind in found.kinds],
         "cards": {pool.name: held[pool.name] for pool in found.cards},
         "slots": {pool.name: held[pool.name] for pool in found.slots},
         "release_seconds": {"p50": found.release_p50, "p95": found.release_p95},

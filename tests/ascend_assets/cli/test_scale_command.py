@@ -26,7 +26,7 @@ def test_a_person_reads_tables_and_what_gives_way_first(here: Here) -> None:
     code, out, err = here(*ON_310P)
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0] == "100 models, 200 commits a day within 10 h: 200 candidates a day"
+    assert lines[0] == "models: 100; commits a day: 200 within 10 h; candidates a day: 200"
     assert any(line.startswith("Ascend310P3") for line in lines)
     for heading in ("cards", "slots", "pods", "what piles up", "what gives way first"):
         assert any(line.startswith(heading) for line in lines), heading

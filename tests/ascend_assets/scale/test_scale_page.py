@@ -19,7 +19,9 @@ def test_its_tables_are_what_the_command_prints_now() -> None:
 
 
 def test_a_table_that_is_out_of_date_is_noticed() -> None:
-    assert scale_doc.made_anew(PAGE.replace("1,000 candidates a day", "999 candidates a day")) == PAGE
+    changed = PAGE.replace("candidates a day: 1,000", "candidates a day: 999")
+    assert changed != PAGE
+    assert scale_doc.made_anew(changed) == PAGE
 
 
 def test_it_says_of_every_limit_what_to_do() -> None:
