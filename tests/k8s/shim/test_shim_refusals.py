@@ -162,7 +162,7 @@ FULL["spec"]["template"]["spec"]["containers"][0] |= {
 ROOMS = scheduler.rooms_of([node_object(Node("n", {NPU: "2"}, {"a": "b"}))], [])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_manifest_with_anything_anywhere_is_refused_or_can_be_carried_out(data: st.DataObject) -> None:
     """No manifest brings a controller down: what is not refused is defaulted, scheduled and given an environment."""

@@ -37,10 +37,14 @@ def manifest_of(kind: Kind, body: object, namespace: str) -> Json:
 
 
 def _without_nulls(value: Any) -> Any:
-    """A copy. A field that is null is one that is not set."""
+    """A copy. A field that is null is one that is not set; in a list it is nothing."""
     if isinstance(value, dict):
         return {name: _without_nulls(entry) for name, entry in value.items() if entry is not None}
-    return [_without_nulls(entry) for entry in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        if None in value:
+            raise trouble.bad_request("a list in the body has an entry that is null")
+        return [_without_nulls(entry) for entry in value]
+    return value
 
 
 def completed(kind: Kind, manifest: Json) -> Json:

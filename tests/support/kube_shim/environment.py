@@ -53,9 +53,10 @@ def expand(text: str, env: Mapping[str, str]) -> str:
 def _all_of(source: Json, find: Find) -> dict[str, str]:
     kind = CONFIG_MAPS if "configMapRef" in source else SECRETS
     reference = source.get("configMapRef") or source.get("secretRef") or {}
-    found = find(kind, reference["name"])
+    name = reference.get("name", "")
+    found = find(kind, name)
     if found is None:
-        return _absent(reference, f'{kind.name.lower()} "{reference["name"]}" not found')
+        return _absent(reference, f'{kind.name.lower()} "{name}" not found')
     return {name: _text(kind, value) for name, value in (found.get("data") or {}).items()}
 
 

@@ -118,8 +118,22 @@ def _container(path: str, container: Json) -> Iterator[Cause]:
     if container.get("restartPolicy"):
         said = _UNSUPPORTED.format(value=container["restartPolicy"], what="run sidecars")
         yield Cause(f"{path}.restartPolicy", said, "FieldValueNotSupported")
+    yield from _environment(path, container)
     resources = container.get("resources") or {}
     yield from _resources(f"{path}.resources", resources.get("limits") or {}, resources.get("requests") or {})
+
+
+def _environment(path: str, container: Json) -> Iterator[Cause]:
+    named = [(f"{path}.envFrom[{n}]", s) for n, s in enumerate(container.get("envFrom") or [])]
+    for number, entry in enumerate(container.get("env") or []):
+        if "valueFrom" in entry:
+            where = f"{path}.env[{number}].valueFrom"
+            named.append((where, entry["valueFrom"]))
+            if entry.get("value"):
+                yield Cause(where, "Invalid value: may not be specified when `value` is not empty")
+    for where, source in named:
+        if sum(1 for name in source if name.endswith("Ref")) != 1:
+            yield Cause(where, "Invalid value: must specify exactly one source")
 
 
 def _resources(path: str, limits: Mapping[str, object], requests: Mapping[str, object]) -> Iterator[Cause]:
