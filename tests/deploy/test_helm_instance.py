@@ -169,7 +169,8 @@ def test_what_runs_are_launched_with_is_a_container_context_that_dagster_takes(v
     context = K8sContainerContext.create_from_config(helm_values.container_context(values))
     assert context.namespace == helm_values.NAMESPACE
     mounts = {mount["mount_path"] for mount in context.run_k8s_config.container_config["volume_mounts"]}
-    assert {"/var/lib/ascend/state", "/var/lib/ascend/project", "/etc/ascend", "/home/ascend/.ssh"} == mounts
+    settings = "/opt/dagster/dagster_home/dagster.yaml"
+    assert mounts == {settings, "/var/lib/ascend/state", "/var/lib/ascend/project", "/etc/ascend", "/home/ascend/.ssh"}
     sources = context.run_k8s_config.container_config["env_from"]
     assert {"secret_ref": {"name": "ascend-secrets"}} in sources
     assert {"config_map_ref": {"name": "ascend-settings"}} in sources

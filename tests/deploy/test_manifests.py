@@ -118,5 +118,5 @@ def test_the_bootstrap_job_is_of_the_same_image_and_sees_what_a_run_sees() -> No
     theirs = {mount["name"]: mount["mountPath"] for mount in user["volumeMounts"]}
     own = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert theirs.items() <= own.items()
-    assert f"{values['global']['dagsterHome']}/dagster.yaml" == own["dagster-instance"]
+    assert f"{values['global']['dagsterHome']}/dagster.yaml" == own["instance"]
     assert {"configMapRef": {"name": "ascend-settings"}} in container["envFrom"]
