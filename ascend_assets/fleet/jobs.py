@@ -162,3 +162,13 @@ def _op(declared: Asset, name: str) -> dg.OpDefinition:
 
 def _never(_context: dg.OpExecutionContext, _inputs: Mapping[str, object]) -> Iterator[object]:
     raise NotImplementedError("an outline is not run: the repository gives out real jobs")
+
+
+@dg.op
+def select_assets() -> None:
+    """What runs where somebody launches all assets of all models at once."""
+    raise dg.Failure("select what is to be made: this job has every asset of every model", allow_retries=False)
+
+
+NOTHING_SELECTED = dg.GraphDefinition(name=IMPLICIT_ASSET_JOB_NAME, node_defs=[select_assets]).to_job()
+"""Dagster's own job of all assets, where nothing is selected of it."""

@@ -21,10 +21,11 @@ import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME, RepositoryData
+from dagster_shared.record import copy
 
 from ascend_assets.declared import Parts, together
 from ascend_assets.fleet import outline
-from ascend_assets.fleet.jobs import JobOutline, Layer, WholeOutline, empty_snapshot
+from ascend_assets.fleet.jobs import NOTHING_SELECTED, JobOutline, Layer, WholeOutline, empty_snapshot
 from ascend_assets.fleet.outline import Unit
 
 _KEPT = 32
@@ -102,8 +103,14 @@ class Fleet(RepositoryData):
         return job_name == IMPLICIT_ASSET_JOB_NAME or self._base.has_job(job_name) or job_name in self._jobs
 
     def get_job(self, job_name: str) -> dg.JobDefinition:
-        """The job to run; of Dagster's own job of all assets only the outline: a selection of it can be run."""
-        return self._whole if job_name == IMPLICIT_ASSET_JOB_NAME else self.job(job_name)
+        """What webserver and daemon are shown of a job, each of which asks for every one: of a model's its outline."""
+        if job_name == IMPLICIT_ASSET_JOB_NAME:
+            return self._whole
+        return self._jobs[job_name] if job_name in self._jobs else self.job(job_name)
+
+    def shown(self, job_name: str) -> dg.JobDefinition | None:
+        """The outline that the webserver was given of a job; None in a process that draws none, which runs it."""
+        return self.get_job(job_name) if "_jobs" in vars(self) else None
 
     def get_all_sensors(self) -> Sequence[dg.SensorDefinition]:
         """Every trigger."""
@@ -203,20 +210,26 @@ class FleetRepository(dg.RepositoryDefinition):
         asset_selection: AbstractSet[dg.AssetKey] | None = None,
         asset_check_selection: AbstractSet[dg.AssetCheckKey] | None = None,
     ) -> dg.JobDefinition:
-        """The job to run: of Dagster's own job of all assets that of the models which are selected.
-
-        Raises `DagsterInvariantViolationError` for all assets of all models at once: nobody means that.
-        """
+        """The job to run: of Dagster's own job of all assets that of the models which are selected."""
         selected = (*(asset_selection or ()), *(key.asset_key for key in asset_check_selection or ()))
         if job_name != IMPLICIT_ASSET_JOB_NAME:
-            job = self.get_job(job_name)
+            job = self._fleet.job(job_name)
         elif selected:
             job = self._fleet.of({key.path[0] for key in selected}).get_job(job_name)
         else:
-            raise dg.DagsterInvariantViolationError("select what is to be made: this job has every asset of all models")
-        return job.get_subset(
+            # A run's process asks for the whole before it asks for what was selected of it.
+            job = NOTHING_SELECTED
+        part = job.get_subset(
             op_selection=op_selection, asset_selection=asset_selection, asset_check_selection=asset_check_selection
         )
+        self._name_parent(part, job_name)
+        return part
+
+    def _name_parent(self, part: dg.JobDefinition, job_name: str) -> None:
+        """Let a part of a job name as its whole what the webserver has of it, which would warn of another."""
+        whole, selected = self._fleet.shown(job_name), part.asset_selection_data
+        if whole is not None and selected is not None:
+            part._subset_selection_data = copy(selected, parent_job_def=whole)  # noqa: SLF001 - no other way in
 
     def validate_loadable(self) -> None:
         """Build every model for real, and all of what is no model's."""

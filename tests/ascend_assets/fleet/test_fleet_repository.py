@@ -63,7 +63,7 @@ def test_the_checks_that_are_shown_are_the_real_ones(real: RepositorySnap, shown
 def test_sensors_and_jobs_and_resources_are_the_real_ones(real: RepositorySnap, shown: RepositorySnap) -> None:
     assert keyed(shown.sensors, lambda sensor: sensor.name) == keyed(real.sensors, lambda sensor: sensor.name)
     assert {job.name for job in shown.job_refs or ()} == {job.name for job in real.job_refs or ()}
-    assert {each.name for each in shown.resources} == {each.name for each in real.resources}
+    assert {each.name for each in shown.resources or ()} == {each.name for each in real.resources or ()}
 
 
 def test_every_asset_has_a_form_that_the_ui_can_show() -> None:
@@ -83,14 +83,21 @@ def test_every_asset_has_a_form_that_the_ui_can_show() -> None:
 def test_a_models_job_that_is_shown_says_what_it_is_for(tmp_path: Path) -> None:
     repository = build_repository(write(tmp_path, "tiny"))
     outline = {job.name: job for job in repository.get_all_jobs()}["tiny_candidate"].get_job_snapshot()
-    job = repository.get_job("tiny_candidate").get_job_snapshot()
+    job = repository.get_maybe_subset_job_def("tiny_candidate").get_job_snapshot()
     assert (outline.name, outline.description, outline.tags) == (job.name, job.description, job.tags)
-    sent = deserialize_value(
-        serialize_value(JobDataSnap.from_job_def(repository.get_all_jobs()[1], include_parent_snapshot=True)),
-        JobDataSnap,
-    )
-    assert sent.job.snapshot_id == repository.get_all_jobs()[1].get_job_snapshot_id()
-    assert len(serialize_value(outline)) < 5_000, "webserver and daemon fetch one of every job"
+    sent = serialize_value(JobDataSnap.from_job_def(repository.get_job("tiny_candidate"), include_parent_snapshot=True))
+    assert deserialize_value(sent, JobDataSnap).job.snapshot_id == outline.snapshot_id
+    assert len(sent) < 5_000, "webserver and daemon fetch one of every job"
+
+
+def test_a_part_of_a_job_names_as_its_whole_what_the_webserver_has_of_it(tmp_path: Path) -> None:
+    repository = build_repository(write(tmp_path, "tiny"))
+    repository.load_all_definitions()
+    for name in ("tiny_candidate", ALL):
+        part = repository.get_maybe_subset_job_def(name, asset_selection={dg.AssetKey(["tiny", "source"])})
+        lineage = part.get_job_snapshot().lineage_snapshot
+        assert lineage is not None
+        assert lineage.parent_snapshot_id == repository.get_job(name).get_job_snapshot_id()
 
 
 def test_a_job_by_its_name_is_the_real_one_and_reads_its_own_model_alone(tmp_path: Path) -> None:
@@ -125,7 +132,7 @@ def test_what_is_selected_is_the_real_steps_of_those_models(tmp_path: Path) -> N
 def test_a_model_whose_name_begins_another_keeps_its_jobs(tmp_path: Path) -> None:
     repository = build_repository(write(tmp_path, "net", "net_candidate", "net_v2"))
     for model in ("net", "net_candidate", "net_v2"):
-        job = repository.get_job(f"{model}_candidate")
+        job = repository.get_maybe_subset_job_def(f"{model}_candidate")
         assert {node.name for node in job.nodes if node.name.endswith("__source")} == {f"{model}__source"}
 
 
@@ -133,7 +140,7 @@ def test_a_job_that_there_is_none_of_is_refused(tmp_path: Path) -> None:
     repository = build_repository(write(tmp_path, "net"))
     for name in ("net_compile", "nothing", "net_"):
         with pytest.raises(dg.DagsterInvariantViolationError, match="no model declares it"):
-            repository.get_job(name)
+            repository.get_maybe_subset_job_def(name)
 
 
 def test_a_bad_model_is_shown_and_the_others_run(tmp_path: Path) -> None:
@@ -144,13 +151,14 @@ def test_a_bad_model_is_shown_and_the_others_run(tmp_path: Path) -> None:
     shown = repository.asset_graph.get(dg.AssetKey(["bad", "not_loaded"]))
     assert not shown.is_executable
     assert "must equal the folder's name" in (shown.description or "")
-    assert repository.get_job("good_candidate").nodes
+    assert repository.get_maybe_subset_job_def("good_candidate").nodes
 
 
 def test_everything_of_all_models_at_once_is_refused(tmp_path: Path) -> None:
     repository = build_repository(write(tmp_path, "net"))
-    with pytest.raises(dg.DagsterInvariantViolationError, match="select what is to be made"):
-        repository.get_maybe_subset_job_def(ALL)
+    with pytest.raises(dg.Failure, match="select what is to be made"):
+        repository.get_maybe_subset_job_def(ALL).execute_in_process()
+    assert _read(repository) == set()
 
 
 def test_every_model_can_be_built_for_real(tmp_path: Path) -> None:
