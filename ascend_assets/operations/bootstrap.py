@@ -6,13 +6,11 @@ trials of a store (`resources/store/s3_probe.py`), or a clone (`resources/git_cl
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 import dagster as dg
-from sqlalchemy.exc import DBAPIError
 
-from ascend_assets import cluster_file, pools
+from ascend_assets import cluster_file, database, pools
 from resources import git_clone
 from resources.git_address import remote
 from resources.home import home, repository
@@ -40,7 +38,7 @@ def run(
     store = open_store(home().store)
     _try(store)
     say(f"store: {home().store} creates objects once and reads them back")
-    with _database(say, seconds) as instance:
+    with _instance(say, seconds) as instance:
         pools.set_limits(instance, pools.cluster_limits(cluster))
         for pool in sorted(instance.event_log_storage.get_pool_limits(), key=lambda pool: pool.name):
             say(f"pool: {pool.name}, {pool.limit} at once")
@@ -54,31 +52,23 @@ def _try(store: BlobStore) -> None:
         store.probe(force=True)
 
 
-@contextmanager
-def _database(say: Callable[[str], None], seconds: float) -> Iterator[dg.DagsterInstance]:
+def _instance(say: Callable[[str], None], seconds: float) -> dg.DagsterInstance:
     """Dagster's instance, once its database answers. Raises `NoDatabase`."""
     begin = time.monotonic()
-    told = ""
     while True:
         try:
-            with dg.DagsterInstance.get() as instance:
-                instance.event_log_storage.get_pool_limits()
-                yield instance
-                return
-        except DBAPIError as error:
-            told = _short(error)
+            # Dagster makes its tables with it.
+            return dg.DagsterInstance.get()
+        except Exception as error:
+            told = database.trouble(error)
+            if not told:
+                raise
         if time.monotonic() - begin >= seconds:
             raise NoDatabase(
-                f"Dagster's database did not answer within {seconds:.0f} s: {told}. Look at the storage in "
-                f"{home().dagster / 'dagster.yaml'}, and at Postgres"
+                f"no database within {seconds:.0f} s; {told}. Its storage stands in {home().dagster / 'dagster.yaml'}"
             )
-        say(f"waiting for Dagster's database: {told}")
+        say(f"waiting: {told}")
         time.sleep(_BETWEEN_SECONDS)
-
-
-def _short(error: DBAPIError) -> str:
-    """What the driver said, in a line; its own words name hosts and users, never a password."""
-    return " ".join(str(error.orig).split())[:300]
 
 
 def _clone(say: Callable[[str], None], environ: Mapping[str, str]) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 
 import yaml
 
-from ascend_assets import cluster_file, pods, pools
+from ascend_assets import cluster_file, database, pods, pools
 from ascend_assets.cluster_file import BadCluster
 from ascend_assets.gates.wording import listing
-from ascend_assets.operations.bootstrap import database_error
 from ascend_assets.operations.finding import Finding
 from ascend_assets.spec import ModelSpec
 from resources.home import Home
@@ -62,7 +61,7 @@ def _pools(places: Home, cluster: Cluster) -> Finding:
         with dg.DagsterInstance.from_config(str(places.dagster)) as instance:
             there = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
     except Exception as error:  # noqa: BLE001 - Dagster, SQLAlchemy and the database each have their own
-        said = f"Dagster's records cannot be read: {database_error(error) or type(error).__name__}"
+        said = f"Dagster's records cannot be read: {database.trouble(error) or type(error).__name__}"
         return Finding("pools", ok=False, said=said, remedy="look at Postgres, and at the storage in dagster.yaml")
     return compared(there, wanted)
 
