@@ -15,6 +15,7 @@ from ascend_assets.records import DossierRecord, Record, ReleaseRecord, SourceRe
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Order, Tools
 from resources import git
+from resources.ascend.toolchain import ToolchainIdentity
 from resources.registry.bundles import Bundles
 from resources.registry.releases import Release, ReleasedTarget
 from resources.registry.versions import FIRST, Version, next_version
@@ -87,7 +88,7 @@ def _publish(
         onnx=candidate.onnx.file,
         targets={name: _target(candidate, name, dossier) for name in candidate.targets},
         signature=candidate.onnx.signature,
-        toolchain=tools.toolchain.describe(),
+        toolchain=_compiled_by(candidate),
         verdicts=tuple(v.model_dump(mode="json") for v in verdicts),
         dossier=dossier.html.sha256,
         pipeline=pipeline(tools),
@@ -101,6 +102,11 @@ def _publish(
     )
     tools.registry.publish(release)
     return release
+
+
+def _compiled_by(candidate: evidence.Candidate) -> ToolchainIdentity:
+    """The toolchain that compiled the candidate, which may be in another image than this step's."""
+    return next(om.info.toolchain for om, _, _ in candidate.targets.values())
 
 
 def authors(tools: Tools, previous: Release | None, source: SourceRecord) -> tuple[str, ...]:

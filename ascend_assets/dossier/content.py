@@ -91,10 +91,10 @@ class Content:
 
     @property
     def identity(self) -> ToolchainIdentity | None:
-        """The toolchain: as given, or as the first record names it."""
+        """The toolchain: as the first record names it, or as given where there is none."""
         named = [t.om.info.toolchain for t in self.evidence if t.om]
         named += [r.toolchain for t in self.evidence for r in (t.precision, t.benchmark) if r]
-        return self.toolchain or next(iter(named), None)
+        return next(iter(named), self.toolchain)
 
     def options(self, key: str) -> CompileOptions:
         """What a target was compiled with; what it would have been compiled with where it was refused."""

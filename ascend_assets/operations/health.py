@@ -16,8 +16,9 @@ from ascend_assets.gates.approvals import ApprovalsJudged
 from ascend_assets.gates.wording import listing, short
 from ascend_assets.stage import Tools
 from resources import ssh_signatures
-from resources.ascend.choice import that_made
-from resources.ascend.toolchain import Toolchain, ToolchainError
+from resources.ascend.choice import Opener, that_made
+from resources.ascend.toolchain import ToolchainError
+from resources.home import profile
 from resources.registry import released as registered
 from resources.registry.admissions import Requirement
 from resources.registry.bundles import Bundle
@@ -150,7 +151,8 @@ def _content(tools: Tools, released: Released) -> tuple[Requirement, dict[str, P
 
 
 def _loads(tools: Tools, released: Released, right: Mapping[str, Path]) -> Requirement:
-    openers = {r.toolchain.name: that_made(r.toolchain.name, tools.toolchain) for r in released.releases}
+    apart = profile() == "k8s"
+    openers = {r.toolchain.name: that_made(r.toolchain.name, tools.toolchain, apart=apart) for r in released.releases}
     foreign = sorted(name for name, opener in openers.items() if opener is None)
     if foreign:
         mine = tools.chosen or tools.toolchain.describe().name
@@ -171,11 +173,11 @@ def _loads(tools: Tools, released: Released, right: Mapping[str, Path]) -> Requi
     return Requirement(name="loads", met=not faults, why=why, remedy="return to another release" if faults else "")
 
 
-def _load(toolchain: Toolchain, name: str, target: ReleasedTarget, right: Mapping[str, Path]) -> str:
+def _load(opener: Opener, name: str, target: ReleasedTarget, right: Mapping[str, Path]) -> str:
     if target.om.sha256 not in right:
         return f"{name}: its file is not to be had, see content"
     try:
-        toolchain.open(right[target.om.sha256], target.soc_version)
+        opener.open(right[target.om.sha256], target.soc_version)
     except ToolchainError as error:
         return f"{name}: {error}"
     return ""

@@ -8,15 +8,23 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from resources.ascend.cann.environment.installation import Installation, find
 from resources.ascend.cann.errors import NoInstallation
 from resources.ascend.device_nodes import npus
-from resources.ascend.toolchain import Toolchain, ToolchainError
+from resources.ascend.toolchain import OmInfo, Toolchain, ToolchainError
 
 Asked = Literal["auto", "cann", "emulated"]
 ASKED: tuple[str, ...] = get_args(Asked)
+
+
+class Opener(Protocol):
+    """What tells what an `.om` is: a toolchain, say."""
+
+    def open(self, om: Path, soc_version: str) -> OmInfo:
+        """Read it. Raises `NotLoadable` for a damaged file or one for another SoC."""
+        ...
 
 
 class BadChoice(ToolchainError, ValueError):
@@ -82,18 +90,23 @@ def choose(
     return Chosen(Cann(Site(found, say, root), machine_folder(environ)), word, decision.why)
 
 
-def that_made(name: str, here: Toolchain) -> Toolchain | None:
-    """The toolchain that opens what the one called `name` compiled; None where it is not here.
+def that_made(name: str, here: Toolchain, *, apart: bool = False) -> Opener | None:
+    """What opens what the toolchain called `name` compiled; None where it is not here.
 
-    The emulator is at hand on every machine; CANN's files are judged beside the CANN that would load them.
+    The emulator is at hand on every machine; CANN's files are judged beside the CANN that would load them. `apart`:
+    that one is in another image, on purpose; then a file is judged by itself.
     """
     if name == here.describe().name:
         return here
-    if name != "emulator":
-        return None
-    from resources.ascend.emulator.toolchain import Emulator
+    if name == "emulator":
+        from resources.ascend.emulator.toolchain import Emulator
 
-    return Emulator()
+        return Emulator()
+    if name == "cann" and apart:
+        from resources.ascend.cann.om.opener import FileOpener
+
+        return FileOpener(here.describe())
+    return None
 
 
 def wanted(text: str) -> Asked:

@@ -93,13 +93,18 @@ def made_by(om: OmFile, toolchain: ToolchainIdentity) -> ToolchainIdentity:
 
 def require_runnable(om: OmFile, soc_version: str, installation: Installation) -> None:
     """Refuse what a device would refuse, or run wrongly. Raises `NotLoadable` with the command that rebuilds it."""
+    require_made_for(om, soc_version)
+    why = unfit(om.atc_version, installation)
+    if why:
+        raise NotLoadable(f"{om.path}: {why}; rebuild it: {rebuild(om, soc_version)}")
+
+
+def require_made_for(om: OmFile, soc_version: str) -> None:
+    """Refuse a file for another SoC. Raises `NotLoadable`."""
     made_for = om.soc_version
     if same_soc(made_for) != same_soc(soc_version):
         words = f"made for {made_for}" if made_for else "it does not say for which SoC it was made"
         raise NotLoadable(f"{om.path}: {words}, not for {soc_version}; rebuild it: {rebuild(om, soc_version)}")
-    why = unfit(om.atc_version, installation)
-    if why:
-        raise NotLoadable(f"{om.path}: {why}; rebuild it: {rebuild(om, soc_version)}")
 
 
 def unfit(compiler: str, installation: Installation) -> str:
