@@ -312,3 +312,23 @@ def test_a_killed_run_gives_its_slot_back(instance: dg.DagsterInstance, tmp_path
     assert pools.reclaim(instance, tmp_path / "locks") == (holder,)
     assert not storage.get_concurrency_info(pool).active_run_ids
     assert time.monotonic() - begin < 50
+
+
+def test_in_a_cluster_pools_are_named_for_it_and_have_a_slot_per_card(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    npus = {
+        "Ascend310P3": {"resource": "huawei.com/Ascend310P-2c", "cards": 12},
+        "Ascend910B3": {"resource": "huawei.com/Ascend910", "cards": 16},
+    }
+    images = {"cann": {"8.0.0": "registry.example/step:1"}}
+    file = tmp_path / "cluster.yaml"
+    file.write_text(yaml.safe_dump({"name": "west", "runtime": "mounts", "npus": npus, "images": images}))
+    pools.set_limits(instance, {pools.npu_pool("Ascend310P3"): 4})
+    monkeypatch.setenv("ASCEND_PROFILE", "k8s")
+    monkeypatch.setenv("ASCEND_CLUSTER", str(file))
+    assert pools.host() == "west"
+    pools.set_up(instance, print)
+    own = {"npu_ascend310p3_west": 12, "npu_ascend910b3_west": 16}
+    # Those of a host that shares the records stay: nobody here can tell what it has.
+    assert limits_of(instance) == {"npu_ascend310p3_node_7_example": 4, **own}

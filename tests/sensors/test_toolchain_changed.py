@@ -154,3 +154,18 @@ def test_without_a_toolchain_nobody_can_say(sandbox: Sandbox, monkeypatch: pytes
 
     monkeypatch.setattr(AscendToolchain, "choose", nothing)
     assert said(tick(sandbox)) == "nobody can say what is stale: no CANN here: install it"
+
+
+def test_in_a_cluster_the_place_that_asks_has_no_toolchain_in_force(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(module.SWITCH, "1")
+    before = sandbox.definitions().get_repository_def()
+    (sensor,) = (one for one in before.sensor_defs if one.name == "toolchain_changed")
+    context = dg.build_sensor_context(instance=sandbox.instance, cursor="here", repository_def=before)
+    monkeypatch.setenv("ASCEND_PROFILE", "k8s")
+    found = sensor(context, store=sandbox.store, toolchain=AscendToolchain(), project=Project())
+    assert isinstance(found, dg.SensorResult)
+    assert "the toolchain in force is that of each step's image" in said(found)
+    assert not found.run_requests
+    assert found.cursor == "here"

@@ -48,3 +48,18 @@ def test_what_cannot_be_compared_is_not_judged(version: str, allowed: str) -> No
     count = cann.count(version, allowed)
     assert not count.judged
     assert count.note
+
+
+@pytest.mark.parametrize(
+    ("allowed", "chosen"),
+    [
+        (">=7", "8.1.RC1"),
+        ("<8.1.RC1", "8.0.0"),
+        ("<8", "7.0.0"),
+        ("<=8.0.RC3", "8.0.RC3"),
+        (">8.1", None),
+        ("<7", None),
+    ],
+)
+def test_the_newest_of_some_versions_that_a_range_admits(allowed: str, chosen: str | None) -> None:
+    assert cann.newest(["8.0.RC3", "8.1.RC1", "7.0.0", "8.0.0"], allowed) == chosen

@@ -68,3 +68,10 @@ def test_preparing_makes_the_folders_that_there_are(state: Path, monkeypatch: py
     monkeypatch.delenv("ASCEND_STORE")
     prepare()
     assert (state / "store").is_dir()
+
+
+def test_in_a_cluster_a_folder_is_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASCEND_PROFILE", "k8s")
+    with pytest.raises(BadSetting, match="which other pods do not see: in profile k8s set ASCEND_STORE to s3://"):
+        open_store(str(tmp_path / "store"))
+    assert isinstance(open_store("s3://models/registry"), S3Store)
