@@ -11,7 +11,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 PORT ?= 3000
 # What is tested on PostgreSQL as well: the longest first.
 ON_POSTGRES := tests/daemon tests/postgres tests/ascend_assets/test_guards.py \
-	tests/ascend_assets/notices/test_notice_gathering.py tests/sensors/test_deployed.py tests/sensors/test_refused.py
+	tests/ascend_assets/notices/test_notice_gathering.py
 
 .PHONY: run ui test lint types unit defs test-torch test-ceph test-prometheus test-images test-postgres test-cann lock clean help
 

@@ -12,9 +12,9 @@ from sandbox import Checkout
 
 from ascend_assets import history
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
-WITHIN = 300
+WITHIN = 480
 
 
 def run(checkout: Checkout, *arguments: str) -> tuple[int, str, str]:
