@@ -20,7 +20,8 @@ from resources.kubernetes.pod import Need, op_tags
 Tags = dict[str, Any]
 
 ON_NPU = frozenset({"precision", "benchmark"})
-ON_CANN = ON_NPU | {"om"}
+# lint holds the model's `requirements.cann` against the CANN in force, which is that of the steps' image.
+ON_CANN = ON_NPU | {"om", "lint"}
 
 
 class NotInCluster(Exception):
@@ -97,4 +98,4 @@ def cann_for(cluster: Cluster, spec: ModelSpec) -> str | None:
 
 
 def _soc(stage: Stage) -> str:
-    return str(stage.options["target"]["soc_version"]) if stage.name in ON_CANN else ""
+    return str(stage.options["target"]["soc_version"]) if "target" in stage.options else ""
