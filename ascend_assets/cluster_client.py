@@ -24,10 +24,18 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 15.0
 AWAY_SECONDS = 300.0
 """How long the API may be away while a step is to be started: longer than a control plane takes to restart."""
+ENDING_SECONDS = 120.0
+"""How long pods that are told to end may take: longer than the 30 s that Kubernetes grants."""
+_STEPS_OF = "dagster/run-id={},app.kubernetes.io/component=step_worker"
+"""dagster-k8s's labels of a run's Jobs and of their pods."""
 _BETWEEN_SECONDS = 5.0
 _THERE = 409
 _TOO_MANY = 429
 _GONE = 404
+
+
+class StillWorking(Exception):
+    """Pods of an earlier run that may still work. No step runs twice at once."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +98,11 @@ class Client(DagsterKubernetesClient):
 
     def pods(self, job: str, namespace: str) -> tuple[Pod, ...]:
         """The pods of a Job, oldest first."""
+        return self._pods(f"job-name={job}", namespace)
+
+    def _pods(self, selector: str, namespace: str) -> tuple[Pod, ...]:
         found = self.core_api.list_namespaced_pod(
-            namespace=namespace, label_selector=f"job-name={job}", _request_timeout=REQUEST_SECONDS
+            namespace=namespace, label_selector=selector, _request_timeout=REQUEST_SECONDS
         )
         documents = [self._plain(item) for item in found.items]
         documents.sort(key=lambda document: str(document.get("metadata", {}).get("creationTimestamp", "")))
@@ -101,11 +112,30 @@ class Client(DagsterKubernetesClient):
         """Names of the Jobs of a run's steps that have not ended."""
         found = self.batch_api.list_namespaced_job(
             namespace=namespace,
-            label_selector=f"dagster/run-id={run_id},app.kubernetes.io/component=step_worker",
+            label_selector=_STEPS_OF.format(run_id),
             _request_timeout=REQUEST_SECONDS,
         )
         documents = [self._plain(item) for item in found.items]
         return tuple(str(one["metadata"]["name"]) for one in documents if one.get("status", {}).get("active"))
+
+    def end(self, run_id: str, namespace: str, *, seconds: float = ENDING_SECONDS) -> tuple[str, ...]:
+        """Delete the Jobs of a run's steps, wait until none of their pods works, and return their names.
+
+        Raises `StillWorking` where nobody can say so in time.
+        """
+        jobs = self.jobs_of(run_id, namespace)
+        for job in jobs:
+            self.delete(job, namespace)
+        begin = time.monotonic()
+        while alive := pod_state.unconfirmed(self._pods(_STEPS_OF.format(run_id), namespace)):
+            if time.monotonic() - begin >= seconds:
+                names = ", ".join(f"{pod.name} on {pod.node or 'no node'}" for pod in alive)
+                raise StillWorking(
+                    f"{names}: left by run {run_id}, and nobody can say that they have ended. See to the node, then "
+                    "start this run anew"
+                )
+            self.sleep(1.0)
+        return jobs
 
     def delete(self, job: str, namespace: str) -> None:
         """Delete a Job and its pods; nothing where there is none."""

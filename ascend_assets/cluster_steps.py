@@ -56,7 +56,10 @@ class PodExecutor(StepDelegatingExecutor):
         return dg.DagsterEvent.step_failure_event(step_context=step_context, step_failure_data=failed)
 
     def _end_of(self, plan_context: "PlanOrchestrationContext") -> None:
-        """Delete the pods of the run that this one tries again: they outlive their run worker, and would run beside."""
+        """End the pods of the run that this one tries again: they outlive their run worker, and would run beside.
+
+        Raises `StillWorking`.
+        """
         run = plan_context.dagster_run
         if not run.parent_run_id or plan_context.resume_from_failure:
             return
@@ -64,9 +67,8 @@ class PodExecutor(StepDelegatingExecutor):
         own = launcher if isinstance(launcher, K8sRunLauncher) else None
         context = K8sContainerContext.create_for_run(run, own, include_run_tags=False)
         namespace = context.merge(self.watch.handler._executor_container_context).namespace  # noqa: SLF001 - its own
-        for job in self.watch.client.jobs_of(run.parent_run_id, str(namespace)):
-            plan_context.log.info("deleting %s, left by run %s", job, run.parent_run_id)
-            self.watch.client.delete(job, str(namespace))
+        for job in self.watch.client.end(run.parent_run_id, str(namespace)):
+            plan_context.log.info("deleted %s, left by run %s", job, run.parent_run_id)
 
 
 def build(context: dg.InitExecutorContext) -> "Executor":

@@ -11,7 +11,7 @@ from kube_shim import Node, Pace, Shim, running_shim
 from kubernetes.client import BatchV1Api, CoreV1Api
 from kubernetes.config import new_client_from_config
 
-from ascend_assets.cluster_client import Client
+from ascend_assets.cluster_client import Client, StillWorking
 
 QUICK = Pace(look=0.05, image_retry=0.2, restart=0.1, job_retry=0.1, node_lost=0.3)
 
@@ -33,12 +33,13 @@ def client(shim: Shim) -> Client:
 
 def job(name: str = "one", *command: str) -> Any:
     container = {"name": "c", "image": "registry.test/step:1", "command": list(command or ("sleep", "60"))}
+    pod = {"restartPolicy": "Never", "containers": [container]}
     labels = {"dagster/run-id": "r", "app.kubernetes.io/component": "step_worker"}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": name, "labels": labels},
-        "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
+        "spec": {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}},
     }
 
 
@@ -89,10 +90,20 @@ def test_the_jobs_of_a_run_that_go_on_are_found_and_ended(client: Client, shim: 
     create(client, job("goes"))
     create(client, job("ends", "true"))
     until(lambda: client.jobs_of("r", "default") == ("goes",))
-    assert client.jobs_of("another", "default") == ()
-    client.delete("goes", "default")
-    until(lambda: not shim.running())
+    assert client.end("another", "default") == ()
+    assert client.end("r", "default") == ("goes",)
+    assert shim.running() == []
     assert client.job("goes", "default") is None
+
+
+def test_a_pod_that_may_still_work_is_not_taken_for_ended(client: Client, shim: Shim) -> None:
+    create(client, job("goes"))
+    until(shim.running)
+    shim.lose_node("one", partitioned=True)
+    until(lambda: client.jobs_of("r", "default") == ())
+    with pytest.raises(StillWorking, match=r"goes-\w+ on one: left by run r"):
+        client.end("r", "default", seconds=1.0)
+    assert shim.running()
 
 
 def until(look: Any) -> None:
