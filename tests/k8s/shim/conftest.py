@@ -10,6 +10,12 @@ from kube_shim.samples import NPU, Clients, clients
 QUICK = Pace(look=0.05, image_retry=0.2, restart=0.1, job_retry=0.1, node_lost=0.3)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def waiting() -> dict[str, str]:
+    """In place of the one for tests of a whole cluster: nothing has to be started for these."""
+    return {}
+
+
 @pytest.fixture
 def shim(tmp_path: Path) -> Iterator[Shim]:
     """Two nodes, one of them with two NPUs."""

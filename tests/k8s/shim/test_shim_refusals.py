@@ -18,7 +18,7 @@ from kube_shim import BODY_LIMIT, Node, Shim, defaults, environment, routes, run
 from kube_shim.jobs import pod_of
 from kube_shim.kinds import JOBS, KINDS, PODS, Json
 from kube_shim.quantity import NotAQuantity, parse
-from kube_shim.samples import NPU, Clients, clients, job, pod
+from kube_shim.samples import NPU, Clients, clients, job, pod, until
 from kube_shim.starting import node_object
 from kube_shim.trouble import ApiError
 from kubernetes.client.exceptions import ApiException
@@ -183,6 +183,90 @@ def test_a_manifest_with_anything_anywhere_is_refused_or_can_be_carried_out(data
     for container in made["spec"]["containers"]:
         with contextlib.suppress(environment.NotConfigured):
             environment.command(container, environment.variables(made, container, {}, lambda *_: None))
+
+
+NAMES = st.sampled_from(
+    ["metadata", "spec", "status", "data", "name", "labels", "finalizers", "ownerReferences", "kind"]
+)
+BODIES = st.dictionaries(
+    NAMES | st.sampled_from(["preconditions", "gracePeriodSeconds", "allocatable", "phase"]), ANYTHING
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_anything_sent_anywhere_is_answered_with_a_verdict(everybodys: Shim, data: st.DataObject) -> None:
+    """Never with 500, and the shim goes on: its end would say that a part of it failed."""
+    method = data.draw(st.sampled_from(["POST", "PUT", "PATCH", "DELETE"]))
+    path = data.draw(st.sampled_from(["configmaps/m", "pods/p", "pods/p/status", "secrets", "pods", "configmaps"]))
+    body = data.draw(BODIES | ANYTHING)
+    if isinstance(body, dict) and data.draw(st.booleans()):
+        body["metadata"] = {"name": path.split("/")[1] if "/" in path else "n", **data.draw(BODIES)}
+    status, said = send(everybodys, method, f"/api/v1/namespaces/default/{path}", json.dumps(body).encode())
+    assert status in {200, 201, 400, 404, 405, 409, 415, 422}, said
+
+
+@pytest.fixture(scope="module")
+def everybodys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
+    with running_shim(tmp_path_factory.mktemp("shim"), [Node("n")], env={"PATH": "/usr/bin:/bin"}) as shim:
+        shim.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}})
+        shim.create(pod("p", "sleep 600"))
+        yield shim
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "../up"}, "RFC 1123 label"),
+        ({"env": [{"name": "A", "valueFrom": {}}]}, "must specify exactly one source"),
+        ({"env": [{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]}, "may not be specified"),
+        ({"envFrom": [{}]}, "must specify exactly one source"),
+    ],
+)
+def test_a_container_that_is_none_is_refused(change: Json, said: str) -> None:
+    manifest = pod("p", "true")
+    manifest["spec"]["containers"][0] |= change
+    assert any(said in message for _, message in causes(PODS, manifest))
+
+
+@pytest.mark.parametrize("seconds", [-1, 2**31])
+def test_times_and_counts_are_within_bounds(seconds: int) -> None:
+    for manifest in (job("a", "true", backoffLimit=seconds), job("a", "true", activeDeadlineSeconds=seconds)):
+        assert any("must be between 0 and" in message for _, message in causes(JOBS, manifest))
+    assert causes(PODS, pod("p", "true", terminationGracePeriodSeconds=seconds))
+
+
+def test_what_cannot_be_executed_is_a_start_error_and_no_more(shim: Shim, api: Clients) -> None:
+    spoilt = pod("p", "true")
+    spoilt["spec"]["containers"][0] |= {"args": ["true", "a\0b"]}
+    named = pod("q" * 253, "true")
+    unnamed = pod("r", "true")
+    unnamed["spec"]["containers"][0] |= {"args": ["\0"]}
+    for manifest in (spoilt, named, unnamed):
+        api.core.create_namespaced_pod("default", manifest)
+    until(lambda: all(found["status"]["phase"] in {"Failed", "Succeeded"} for found in shim.pods()))
+    phases = {found["metadata"]["name"][0]: found["status"]["phase"] for found in shim.pods()}
+    assert phases == {"p": "Failed", "q": "Succeeded", "r": "Failed"}
+
+
+def test_what_controllers_count_on_cannot_be_taken_away(shim: Shim, api: Clients) -> None:
+    api.core.create_namespaced_pod("default", pod("p", "true", schedulerName="nobody"))
+    attempts = [
+        lambda: api.core.patch_namespaced_pod_status("p", "default", {"status": {"phase": "Odd"}}),
+        lambda: api.core.patch_node_status("npus", {"status": {"allocatable": {"cpu": "many"}}}),
+        lambda: api.core.patch_namespaced_pod("p", "default", {"metadata": {"name": "q"}}),
+        lambda: api.core.create_namespaced_secret("default", {"metadata": {"name": "s"}, "data": {"a": "!"}}),
+    ]
+    for attempt in attempts:
+        with pytest.raises(ApiException) as refused:
+            attempt()
+        assert refused.value.status in {400, 422}
+    annotated = pod("q", "true", npus=1, meta={"annotations": {NPU: "all,of-them"}}, nodeName="npus")
+    api.core.create_namespaced_pod("default", annotated)
+    api.core.create_namespaced_pod("default", pod("r", "true", nodeName="nowhere"))
+    api.core.create_namespaced_pod("default", pod("s", "true", npus=1))
+    until(lambda: {f["status"]["phase"] for f in shim.pods() if f["metadata"]["name"] in "qs"} == {"Succeeded"})
+    assert api.core.read_namespaced_pod("r", "default").status.phase == "Pending"
 
 
 def test_every_reason_is_told_at_once() -> None:

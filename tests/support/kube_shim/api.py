@@ -129,26 +129,30 @@ class Api:
         return Reply(201, self._store.create(ask.kind, made))
 
     def _update(self, ask: Ask, body: object) -> Answer:
-        manifest = defaults.manifest_of(ask.kind, body, ask.namespace)
-        if manifest["metadata"].get("name") != ask.name:
-            raise trouble.bad_request(f"the name of the object does not match the name on the URL ({ask.name})")
-        return Reply(200, self._replace(ask, manifest))
+        return Reply(200, self._replace(ask, body))
 
     def _patch(self, ask: Ask, body: object) -> Answer:
         """A merge patch (RFC 7386). Lists are replaced, where a strategic merge would join some of them."""
         if not isinstance(body, dict):
             raise trouble.ApiError(415, "UnsupportedMediaType", "this shim takes merge patches only")
+        said = body.get("metadata") or {}
+        if not isinstance(said, dict):
+            raise trouble.bad_request("metadata is not an object")
         with self._store.changed:
             found = self._store.get(ask.kind, ask.namespace, ask.name)
             merged = _merged(found, body)
-            if "resourceVersion" not in (body.get("metadata") or {}):
+            if not said.get("resourceVersion"):
                 merged["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
             return Reply(200, self._replace(ask, merged))
 
-    def _replace(self, ask: Ask, manifest: Json) -> Json:
-        """Raises 404, 409 where it is no longer what the client saw, 422."""
-        if ask.subresource != "status":
-            validation.check(ask.kind, manifest, self._version)
+    def _replace(self, ask: Ask, body: object) -> Json:
+        """Raises 400, 404, 409 where it is no longer what the client saw, 422."""
+        manifest = defaults.manifest_of(ask.kind, body, ask.namespace)
+        if manifest["metadata"].get("name") != ask.name:
+            raise trouble.bad_request(f"the name of the object does not match the name on the URL ({ask.name})")
+        validation.check(ask.kind, manifest, self._version)
+        if ask.subresource == "status":
+            validation.check_status(ask.kind, manifest)
         with self._store.changed:
             found = self._store.get(ask.kind, ask.namespace, ask.name)
             seen = manifest["metadata"].get("resourceVersion")

@@ -9,13 +9,7 @@ import copy
 from typing import Any
 
 from kube_shim import trouble
-from kube_shim.kinds import JOBS, PODS, SECRETS, Json, Kind
-
-# The admission plugin DefaultTolerationSeconds: a pod on a node that is lost is deleted after five minutes.
-_TOLERATIONS: list[Json] = [
-    {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-    for key in ("not-ready", "unreachable")
-]
+from kube_shim.kinds import JOBS, NODES, PODS, SECRETS, Json, Kind
 
 
 def manifest_of(kind: Kind, body: object, namespace: str) -> Json:
@@ -59,6 +53,9 @@ def completed(kind: Kind, manifest: Json) -> Json:
     if kind == JOBS:
         _job(made["spec"])
         made["status"] = {}
+    if kind == NODES:
+        made.setdefault("spec", {})
+        made["status"] = {"capacity": {}, "allocatable": {}}
     if kind == SECRETS and (plain := made.pop("stringData", None)):
         encoded = {name: base64.b64encode(value.encode()).decode() for name, value in plain.items()}
         made["data"] = (made.get("data") or {}) | encoded
@@ -85,16 +82,6 @@ def _pod(spec: Json) -> None:
         spec.setdefault(field, value)
     for container in [*spec["containers"], *(spec.get("initContainers") or [])]:
         _container(container)
-
-
-def tolerating(pod: Json) -> Json:
-    """A pod that says how long it stays on a node that is lost, if it did not say so itself."""
-    spec = pod["spec"]
-    own = spec.setdefault("tolerations", [])
-    keys = {toleration.get("key") for toleration in own}
-    if "" not in keys and None not in keys:
-        spec["tolerations"] = [*own, *(dict(t) for t in _TOLERATIONS if t["key"] not in keys)]
-    return pod
 
 
 def _container(container: Json) -> None:

@@ -12,6 +12,7 @@ from kube_shim.routes import Ask
 from kube_shim.store import Store, now
 
 FOREGROUND = "foregroundDeletion"
+_LONGEST = 2**31 - 1
 _POLICIES = ("Orphan", "Background", "Foreground")
 
 
@@ -29,8 +30,8 @@ def options_of(ask: Ask, body: object) -> Options:
     """From the body, or else from the query. Raises 400, 422."""
     given = body if isinstance(body, dict) else {}
     grace = given.get("gracePeriodSeconds", ask.whole("gracePeriodSeconds"))
-    if grace is not None and (not isinstance(grace, int) or grace < 0):
-        raise trouble.bad_request(f"gracePeriodSeconds: {str(grace)[:40]} is not a whole number that is not negative")
+    if grace is not None and (not isinstance(grace, int) or not 0 <= grace <= _LONGEST):
+        raise trouble.bad_request(f"gracePeriodSeconds: {str(grace)[:40]} is not a number of seconds")
     propagation = given.get("propagationPolicy") or ask.query.get("propagationPolicy", "")
     orphan = given.get("orphanDependents", ask.query.get("orphanDependents", ""))
     if str(orphan).lower() in {"true", "false"} and not propagation:
@@ -38,6 +39,8 @@ def options_of(ask: Ask, body: object) -> Options:
     if propagation and propagation not in _POLICIES:
         raise trouble.bad_request(f'propagationPolicy: "{str(propagation)[:40]}" is none of {", ".join(_POLICIES)}')
     expected = given.get("preconditions") or {}
+    if not isinstance(expected, dict):
+        raise trouble.bad_request("preconditions is not an object")
     return Options(propagation, grace, str(expected.get("uid") or ""), str(expected.get("resourceVersion") or ""))
 
 

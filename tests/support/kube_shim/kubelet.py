@@ -42,7 +42,9 @@ class Kubelet:
         with self.store.changed:
             pods = {pod["metadata"]["uid"]: pod for pod in self.store.all(PODS) if pod["spec"].get("nodeName")}
             for uid, pod in pods.items():
-                if self.reachable(pod["spec"]["nodeName"]):
+                node = pod["spec"]["nodeName"]
+                # A pod can be bound by its manifest to a node that nobody runs.
+                if node in self.env and self.reachable(node):
                     self._attend(uid, pod)
             for uid, worker in list(self._workers.items()):
                 if uid not in pods and self.reachable(worker.pod["spec"]["nodeName"]):

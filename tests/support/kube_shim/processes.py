@@ -52,11 +52,11 @@ class Process:
                 pass_fds=(lifeline, report),
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument or the environment
             self._close()
             os.close(self._report)
             self._log.close()
-            raise NotStarted(_not_started(argv[0], os.strerror(error.errno or 0))) from error
+            raise NotStarted(_not_started(argv[0], str(error))) from error
         finally:
             os.close(lifeline)
             os.close(report)
@@ -129,6 +129,8 @@ def _program(argv: Sequence[str], env: Mapping[str, str]) -> str:
     """The program's path by the container's own PATH. Raises `NotStarted`."""
     if not argv:
         raise NotStarted("failed to create containerd container: no command specified")
+    if "\0" in argv[0]:
+        raise NotStarted(_not_started("", "embedded null byte"))
     found = shutil.which(argv[0], path=env.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
     if not found:
         missing = "no such file or directory" if "/" in argv[0] else "executable file not found in $PATH"

@@ -8,6 +8,7 @@ What it assigns of a device plugin's resources are numbered devices, written to 
 form (`huawei.com/Ascend310P: Ascend310P-0,Ascend310P-1`).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -108,7 +109,9 @@ def assigned(pod: Json) -> dict[str, list[int]]:
     """The numbers of the devices that a pod holds, by resource."""
     notes = pod["metadata"].get("annotations") or {}
     names = [name for name in requests(pod) if name.startswith(_DEVICES) and name in notes]
-    return {name: [int(device.rpartition("-")[2]) for device in notes[name].split(",") if device] for name in names}
+    numbers = {name: [device.rpartition("-")[2] for device in notes[name].split(",")] for name in names}
+    # A client may have written anything there.
+    return {name: [int(text) for text in texts if re.fullmatch("[0-9]{1,6}", text)] for name, texts in numbers.items()}
 
 
 def _waits(pod: Json) -> bool:
@@ -162,7 +165,7 @@ def _matches(labels: Mapping[str, str], rule: Json) -> bool:
     }
     if operator in simple:
         return simple[operator]
-    if value is None or not value.isdigit():
+    if value is None or len(values) != 1 or not all(re.fullmatch("[0-9]{1,18}", text) for text in (value, values[0])):
         return False
     return int(value) > int(values[0]) if operator == "Gt" else int(value) < int(values[0])
 

@@ -131,9 +131,19 @@ class Shim:
     def back(self) -> None:
         self._parts.server.listen()
 
-    def respond(self, status: int | None, times: int = 1, verb: str = "", path: str = "", **how: float | bool) -> None:
-        """Answer the next requests badly; see `faults.Fault`, whose other fields are `how`."""
-        self._parts.front.faults.add(Fault(status, times, verb, path, **how))  # type: ignore[arg-type]
+    def respond(
+        self,
+        status: int | None,
+        times: int = 1,
+        verb: str = "",
+        path: str = "",
+        *,
+        retry_after: int = 0,
+        applied: bool = False,
+        delay: float = 0.0,
+    ) -> None:
+        """Answer the next requests badly: `faults.Fault` says what each argument means."""
+        self._parts.front.faults.add(Fault(status, times, verb, path, retry_after, applied, delay))
 
     def behave(self) -> None:
         """Forget answers that were asked for and not yet given."""

@@ -6,25 +6,31 @@ and that matter here: names, labels, resources, what a Job's template must say. 
 says so instead of doing something else. Pure but for reading the schemas.
 """
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 
 from kube_shim import trouble
-from kube_shim.kinds import JOBS, PODS, Json, Kind
+from kube_shim.kinds import JOBS, NODES, PODS, SECRETS, Json, Kind
 from kube_shim.quantity import NotAQuantity, is_extended, parse
 from kube_shim.trouble import Cause
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
-_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 _VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _NAME_RULE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
     "and must start and end with an alphanumeric character"
 )
+_LABEL_RULE = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-'"
+_SECONDS = ("backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "terminationGracePeriodSeconds")
+_LARGEST = 2**31 - 1
 _VALUE_RULE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
     "and must start and end with an alphanumeric character"
 )
+_PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
+_RESOURCES = {"cpu", "memory", "ephemeral-storage", "pods"}
 _UNSUPPORTED = "Unsupported value: {value}: this shim does not {what}"
 
 
@@ -34,6 +40,21 @@ def check(kind: Kind, manifest: Json, version: str) -> None:
     found = list(_schema(manifest, version)) or [*_names(kind, manifest), *_of_kind(kind, manifest)]
     if found:
         raise trouble.invalid(kind, name, found)
+
+
+def check_status(kind: Kind, manifest: Json) -> None:
+    """Raises 422 for a status that says less than the controllers count on."""
+    status = manifest.get("status") or {}
+    found: list[Cause] = []
+    if kind == PODS and status.get("phase") not in _PHASES:
+        found.append(Cause("status.phase", f"Unsupported value: supported values: {', '.join(_PHASES)}"))
+    if kind == NODES:
+        for field in ("capacity", "allocatable"):
+            found += _quantities(f"status.{field}", status.get(field) or {})
+            if field not in status:
+                found.append(Cause(f"status.{field}", "Required value", "FieldValueRequired"))
+    if found:
+        raise trouble.invalid(kind, manifest["metadata"]["name"], found)
 
 
 def _schema(manifest: Json, version: str) -> Iterator[Cause]:
@@ -72,8 +93,25 @@ def _labels(path: str, meta: Json) -> Iterator[Cause]:
 def _of_kind(kind: Kind, manifest: Json) -> Iterator[Cause]:
     if kind == PODS:
         yield from _pod("spec", manifest.get("spec") or {})
+    if kind == SECRETS:
+        yield from _encoded(manifest.get("data") or {})
     if kind == JOBS:
         yield from _job(manifest.get("spec") or {"template": {}})
+
+
+def _encoded(data: Mapping[str, str]) -> Iterator[Cause]:
+    for name, value in data.items():
+        try:
+            base64.b64decode(value, validate=True)
+        except ValueError:
+            yield Cause(f"data[{name}]", "Invalid value: illegal base64 data")
+
+
+def _whole(path: str, spec: Json) -> Iterator[Cause]:
+    for name in _SECONDS:
+        if not 0 <= spec.get(name, 0) <= _LARGEST:
+            said = f"Invalid value: {str(spec[name])[:40]}: must be between 0 and {_LARGEST}, inclusive"
+            yield Cause(f"{path}.{name}", said)
 
 
 def _job(spec: Json) -> Iterator[Cause]:
@@ -89,10 +127,12 @@ def _job(spec: Json) -> Iterator[Cause]:
     if spec.get("suspend"):
         said = _UNSUPPORTED.format(value="true", what="suspend jobs")
         yield Cause("spec.suspend", said, "FieldValueNotSupported")
+    yield from _whole("spec", spec)
     yield from _pod("spec.template.spec", template)
 
 
 def _pod(path: str, spec: Json) -> Iterator[Cause]:
+    yield from _whole(path, spec)
     containers = spec.get("containers") or []
     if not containers:
         yield Cause(f"{path}.containers", "Required value", "FieldValueRequired")
@@ -113,6 +153,8 @@ def _pod(path: str, spec: Json) -> Iterator[Cause]:
 
 
 def _container(path: str, container: Json) -> Iterator[Cause]:
+    if not re.fullmatch(_LABEL, container["name"]):
+        yield Cause(f"{path}.name", f'Invalid value: "{container["name"][:300]}": {_LABEL_RULE}')
     if not container.get("image"):
         yield Cause(f"{path}.image", "Required value", "FieldValueRequired")
     if container.get("restartPolicy"):
@@ -167,6 +209,6 @@ def _quantities(path: str, resources: Mapping[str, object]) -> Iterator[Cause]:
             yield Cause(where, f'Invalid value: "{value}": must be greater than or equal to 0')
         if is_extended(name) and amount.denominator != 1:
             yield Cause(where, f'Invalid value: "{value}": must be an integer')
-        if "/" not in name and name not in {"cpu", "memory", "ephemeral-storage"} and "hugepages-" not in name:
+        if "/" not in name and name not in _RESOURCES and "hugepages-" not in name:
             said = f'Invalid value: "{name}": must be a standard resource type or fully qualified'
             yield Cause(where, said)

@@ -52,7 +52,9 @@ class Worker:
 
     def __init__(self, host: Host, pod: Json) -> None:
         self.pod = pod
-        self.folder = host.folder / f"{pod['metadata']['namespace']}_{pod['metadata']['name']}_{pod['metadata']['uid']}"
+        meta = pod["metadata"]
+        # A pod's name may be as long as a file's, which here has two parts more.
+        self.folder = host.folder / f"{meta['namespace']}_{meta['name'][:100]}_{meta['uid']}"
         self.folder.mkdir(parents=True)
         self.failure: BaseException | None = None
         self._host = host
