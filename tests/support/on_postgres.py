@@ -19,7 +19,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         with running_postgres(tmp_path_factory.mktemp("postgres")) as running:
             yield running
     except PostgresMissing as error:
-        pytest.exit(str(error), returncode=1)
+        # Not `pytest.exit`: in a worker of pytest-xdist that is an internal error, which says nothing.
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="module")
