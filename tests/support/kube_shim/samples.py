@@ -1,15 +1,21 @@
-"""Manifests as tests send them, the real clients, and waiting.
+"""Manifests as tests send them, the real clients, plain HTTP, and waiting.
 
 Nothing here is part of the shim: it is what the shim's tests share.
 """
 
+import http.client
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
+
 from kube_shim.kinds import Json
+from kube_shim.shim import Shim
 
 PATIENCE = 60.0
 """Seconds until a wait counts as a hang."""
@@ -35,6 +41,28 @@ def clients(kubeconfig: Path) -> Clients:
     batch, core = client.BatchV1Api(api), client.CoreV1Api(api)
     dagster_client: Any = DagsterKubernetesClient
     return Clients(batch, core, dagster_client(batch, core, lambda _: None, time.sleep, time.time))
+
+
+@contextmanager
+def connection(shim: Shim) -> Iterator[http.client.HTTPConnection]:
+    made = http.client.HTTPConnection("127.0.0.1", int(shim.endpoint.rpartition(":")[2]), timeout=30)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def token(shim: Shim) -> str:
+    return str(yaml.safe_load(shim.kubeconfig.read_text())["users"][0]["user"]["token"])
+
+
+def send(shim: Shim, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Json]:
+    """Status and body of an answer. A header's name has `_` for `-`."""
+    own = {name.replace("_", "-"): value for name, value in headers.items()}
+    with connection(shim) as to:
+        to.request(method, path, body or None, {"Authorization": f"Bearer {token(shim)}", **own})
+        answer = to.getresponse()
+        return answer.status, json.loads(answer.read())
 
 
 def pod_spec(script: str, *, npus: int = 0, **spec: Any) -> Json:

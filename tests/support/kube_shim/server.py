@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
             about = self.front.api.about(path_of(self.path)) if self.command == "GET" else None
             ask = None if about is not None else parse(self.command, self.path)
             self._verb, self._resource = (ask.verb, ask.resource) if ask else ("get", "")
-            self._carry_out(ask, body, identity, Reply(200, about) if about is not None else None)
+            self._carry_out(ask, body, identity, Reply(200, about or {}))
         except trouble.ApiError as error:
             self._send(Reply(error.code, error.body), error.headers)
         except (BrokenPipeError, ConnectionResetError):
@@ -190,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - names that the base class calls
 
-    def _carry_out(self, ask: Ask | None, body: object, identity: Identity, ready: Reply | None) -> None:
+    def _carry_out(self, ask: Ask | None, body: object, identity: Identity, ready: Reply) -> None:
         """Answer, with the fault that waits for this request if there is one."""
         fault = self.front.faults.take(self.command, ask.verb if ask else "get", path_of(self.path))
         if fault and fault.delay:
@@ -200,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if ask is not None and identity.rules is not None:
             access.check(identity.rules, ask, identity.namespace, identity.user)
-        answer: Answer = ready if ready is not None else self.front.api.answer(_required(ask), body)
+        answer: Answer = self.front.api.answer(ask, body) if ask is not None else ready
         if fault and fault.status is not None:
             self._spoil(fault)
         elif isinstance(answer, Reply):
@@ -295,9 +295,3 @@ def _parsed(raw: bytes) -> object:
         return json.loads(raw, parse_constant=refuse)
     except ValueError as error:
         raise trouble.bad_request(f"the body is not JSON: {str(error)[:200]}") from error
-
-
-def _required(ask: Ask | None) -> Ask:
-    if ask is None:
-        raise trouble.unknown_path()
-    return ask

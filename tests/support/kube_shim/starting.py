@@ -87,21 +87,19 @@ def running_shim(
     failures: list[BaseException] = []
     closing = threading.Event()
     store = Store()
-    own = {node.name: frozenset(node.images) for node in nodes}
+    held = Images(images, {node.name: frozenset(node.images) for node in nodes})
     given = {node.name: {**(env or {}), **node.env} for node in nodes}
-    kubelet = Kubelet(store, Images(images, own), pace, folder / "pods", given)
+    kubelet = Kubelet(store, held, pace, folder / "pods", given)
     _furnish(store, nodes, namespaces)
-    admin, user = secrets.token_hex(20), secrets.token_hex(20)
-    name = _USER.format(namespace=namespaces[0])
-    identities = {admin: Identity("kubernetes-admin"), user: Identity(name, namespaces[0], allow)}
     api = Api(store, kubelet, version, closing.is_set)
+    tokens, identities = _identities(namespaces[0], allow)
     front = Front(api, Faults(), identities, deque(maxlen=_REMEMBERED), failures, closing)
     controllers = _Controllers(store, kubelet, pace, closing, failures)
     server = Server(front)
     try:
         controllers.start()
-        written = [_kubeconfig(folder, *who, server.port, namespaces[0]) for who in (("user", user), ("admin", admin))]
-        yield Shim(Parts(version, store, kubelet.images, kubelet, front, server), *written)
+        written = [_kubeconfig(folder, who, token, server.port, namespaces[0]) for who, token in tokens.items()]
+        yield Shim(Parts(version, store, held, kubelet, front, server), *written)
     finally:
         closing.set()
         with store.changed:
@@ -111,6 +109,13 @@ def running_shim(
         server.close()
     if failures:
         raise ShimBroken(f"{len(failures)} failures in the shim, the first: {failures[0]!r}") from failures[0]
+
+
+def _identities(namespace: str, allow: Sequence[Rule] | None) -> tuple[dict[str, str], dict[str, Identity]]:
+    """Tokens by user, the limited one first; and whose a token is."""
+    user, admin = secrets.token_hex(20), secrets.token_hex(20)
+    limited = Identity(_USER.format(namespace=namespace), namespace, allow)
+    return {"user": user, "admin": admin}, {user: limited, admin: Identity("kubernetes-admin")}
 
 
 class _Controllers(threading.Thread):
