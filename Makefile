@@ -13,7 +13,7 @@ PORT ?= 3000
 ON_POSTGRES := tests/daemon tests/postgres tests/ascend_assets/test_guards.py \
 	tests/ascend_assets/notices/test_notice_gathering.py
 
-.PHONY: run ui test lint types unit defs test-torch test-ceph test-prometheus test-images test-postgres test-cann lock clean help
+.PHONY: run ui test lint types unit defs test-torch test-ceph test-prometheus test-images test-postgres test-k8s test-cann lock clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,10 @@ test-images: $(READY) ## builds both images and runs them; needs root, buildah a
 # Tests of the daemon mostly wait for it: two files at once need little more than one.
 test-postgres: $(READY) ## the daemon and Dagster's records on a real PostgreSQL; needs its programs (see .ci/run)
 	ASCEND_TEST_STORAGE=postgres $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ON_POSTGRES)
+
+# One world of all its servers is shared by most tests; the API server's own run beside them.
+test-k8s: $(READY) ## the profile k8s through a test API server, and every fault there; needs PostgreSQL and Ceph (see .ci/run)
+	$(BIN)/pytest tests/k8s -n 2 --dist loadgroup --override-ini testpaths=tests/k8s
 
 test-cann: $(READY) ## the toolchain's contract on the real CANN of this machine, with its NPUs
 	ASCEND_TEST_CANN=1 $(BIN)/pytest tests/resources/ascend/test_toolchain_contract.py -k cann-real

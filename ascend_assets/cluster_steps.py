@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster._core.executor.step_delegating import StepDelegatingExecutor
 from dagster_k8s import K8sRunLauncher, k8s_job_executor
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 MAX_LOST = 2
 """How often a step whose pod was lost is started anew; whoever loses a third pod is likely to be the cause."""
 AGAIN_SECONDS = 10
+_ENDED_BY_SOMEBODY = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE)
+"""A run that takes too long is marked as failed by the daemon."""
 
 
 class PodExecutor(StepDelegatingExecutor):
@@ -41,7 +44,11 @@ class PodExecutor(StepDelegatingExecutor):
     def execute(self, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan") -> Iterator[Any]:
         """Run the plan, after ending what is left of the run that this one tries again."""
         self._end_of(plan_context)
-        yield from super().execute(plan_context, execution_plan)
+        try:
+            yield from super().execute(plan_context, execution_plan)
+        except DagsterExecutionInterruptedError:
+            self._end_own(plan_context)
+            raise
 
     def log_failure_or_retry_event_after_error(
         self, step_context: "IStepContext", err_info: "SerializableErrorInfo", known_state: "KnownExecutionState"
@@ -63,12 +70,27 @@ class PodExecutor(StepDelegatingExecutor):
         run = plan_context.dagster_run
         if not run.parent_run_id or plan_context.resume_from_failure:
             return
+        for job in self.watch.client.end(run.parent_run_id, self._namespace(plan_context)):
+            plan_context.log.info("deleted %s, left by run %s", job, run.parent_run_id)
+
+    def _end_own(self, plan_context: "PlanOrchestrationContext") -> None:
+        """End the run's own pods if somebody ends the run.
+
+        Dagster leaves them alone as long as the run might go on in another pod, whoever sent the signal.
+        """
+        run = plan_context.instance.get_run_by_id(plan_context.run_id)
+        if run is None or run.status not in _ENDED_BY_SOMEBODY:
+            return
+        namespace = self._namespace(plan_context)
+        for job in self.watch.client.jobs_of(run.run_id, namespace):
+            plan_context.log.info("deleting %s, for the run is ended", job)
+            self.watch.client.delete(job, namespace)
+
+    def _namespace(self, plan_context: "PlanOrchestrationContext") -> str:
         launcher = plan_context.instance.run_launcher
         own = launcher if isinstance(launcher, K8sRunLauncher) else None
-        context = K8sContainerContext.create_for_run(run, own, include_run_tags=False)
-        namespace = context.merge(self.watch.handler._executor_container_context).namespace  # noqa: SLF001 - its own
-        for job in self.watch.client.end(run.parent_run_id, str(namespace)):
-            plan_context.log.info("deleted %s, left by run %s", job, run.parent_run_id)
+        context = K8sContainerContext.create_for_run(plan_context.dagster_run, own, include_run_tags=False)
+        return str(context.merge(self.watch.handler._executor_container_context).namespace)  # noqa: SLF001 - its own
 
 
 def build(context: dg.InitExecutorContext) -> "Executor":

@@ -32,6 +32,7 @@ from resources import supervisor
 from resources.home import PROJECT
 from resources.registry.ledger import Entry, Ledger
 from resources.registry.releases import Registry, Release
+from resources.store.blobs import BlobStore
 from resources.store.folder import FolderStore
 
 PATIENCE = 240.0
@@ -161,7 +162,7 @@ class Daemon:
         # What matters most stands last: of a long message CI keeps the end.
         return "\n".join([f"end of {self.log}:", log, "ticks:", *ticks, "runs:", *runs])
 
-    def _store(self) -> FolderStore:
+    def _store(self) -> BlobStore:
         return FolderStore(self.checkout.root / ".ascend" / "store")
 
     def _ticks(self, limit: int) -> list[InstigatorTick]:

@@ -1,0 +1,18 @@
+"""The Role that is shipped is what runs and steps need, and no more. Looked at when all other tests have asked."""
+
+import pytest
+from cluster_site import role
+from cluster_world import World
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("world")]
+
+
+def test_nothing_that_was_asked_is_forbidden(world: World) -> None:
+    assert [asked for asked in world.shim.asked() if asked.code == 403] == []
+
+
+def test_everything_that_is_allowed_was_asked(world: World) -> None:
+    # What looks on is the administrator, who watches pods and lists them.
+    asked = {(one.resource, one.verb) for one in world.shim.asked()}
+    allowed = {(resource, verb) for rule in role() for resource in rule["resources"] for verb in rule["verbs"]}
+    assert allowed - asked == set()
