@@ -16,6 +16,8 @@ What it is not:
 - no limits: nobody is killed for memory unless a test says so; CPU is not shared out.
 - no in-cluster configuration: a process in a pod needs the kubeconfig, whose path `env` may give.
 - stricter than the real server: fields that the schema does not know are refused with 422, where that drops them.
+- while the server is away its controllers go on: what they did meanwhile is seen when it is back.
+- a lost node's pods are given up after `Pace.node_lost` whatever they tolerate; termination messages are not read.
 - one pod per Job at a time; no sidecars, CronJobs, Deployments; patches are merge patches.
 """
 

@@ -83,32 +83,43 @@ def running_shim(
         ShimBroken: At the end, if a part of the shim itself failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pace = pace or Pace()
-    failures: list[BaseException] = []
-    closing = threading.Event()
-    store = Store()
-    held = Images(images, {node.name: frozenset(node.images) for node in nodes})
-    given = {node.name: {**(env or {}), **node.env} for node in nodes}
-    kubelet = Kubelet(store, held, pace, folder / "pods", given)
-    _furnish(store, nodes, namespaces)
-    api = Api(store, kubelet, version, closing.is_set)
+    kubelet = _kubelet(folder, nodes, env or {}, images, pace or Pace())
+    _furnish(kubelet.store, nodes, namespaces)
     tokens, identities = _identities(namespaces[0], allow)
-    front = Front(api, Faults(), identities, deque(maxlen=_REMEMBERED), failures, closing)
-    controllers = _Controllers(store, kubelet, pace, closing, failures)
-    server = Server(front)
+    front = _front(kubelet, version, identities)
+    controllers, server = _Controllers(front, kubelet), Server(front)
     try:
         controllers.start()
         written = [_kubeconfig(folder, who, token, server.port, namespaces[0]) for who, token in tokens.items()]
-        yield Shim(Parts(version, store, held, kubelet, front, server), *written)
+        yield Shim(Parts(version, kubelet.store, kubelet.images, kubelet, front, server), *written)
     finally:
-        closing.set()
-        with store.changed:
-            store.changed.notify_all()
-        controllers.join()
-        failures += kubelet.close()
-        server.close()
-    if failures:
-        raise ShimBroken(f"{len(failures)} failures in the shim, the first: {failures[0]!r}") from failures[0]
+        _end(front, kubelet, controllers, server)
+    if front.failures:
+        first = front.failures[0]
+        raise ShimBroken(f"{len(front.failures)} failures in the shim, the first: {first!r}") from first
+
+
+def _kubelet(
+    folder: Path, nodes: Sequence[Node], env: Mapping[str, str], images: Collection[str] | None, pace: Pace
+) -> Kubelet:
+    held = Images(images, {node.name: frozenset(node.images) for node in nodes})
+    return Kubelet(Store(), held, pace, folder / "pods", {node.name: {**env, **node.env} for node in nodes})
+
+
+def _front(kubelet: Kubelet, version: str, identities: Mapping[str, Identity]) -> Front:
+    closing = threading.Event()
+    api = Api(kubelet.store, kubelet, version, closing.is_set)
+    return Front(api, Faults(), identities, deque(maxlen=_REMEMBERED), [], closing)
+
+
+def _end(front: Front, kubelet: Kubelet, controllers: threading.Thread, server: Server) -> None:
+    """End every part, and every process of every pod."""
+    front.closing.set()
+    with kubelet.store.changed:
+        kubelet.store.changed.notify_all()
+    controllers.join()
+    front.failures += kubelet.close()
+    server.close()
 
 
 def _identities(namespace: str, allow: Sequence[Rule] | None) -> tuple[dict[str, str], dict[str, Identity]]:
@@ -121,16 +132,13 @@ def _identities(namespace: str, allow: Sequence[Rule] | None) -> tuple[dict[str,
 class _Controllers(threading.Thread):
     """One thread that looks at everything whenever something changed, and now and then."""
 
-    def __init__(
-        self, store: Store, kubelet: Kubelet, pace: Pace, closing: threading.Event, failures: list[BaseException]
-    ) -> None:
+    def __init__(self, front: Front, kubelet: Kubelet) -> None:
         super().__init__(name="kube shim controllers", daemon=True)
-        self._store = store
+        self._store = kubelet.store
         self._kubelet = kubelet
-        self._jobs = JobController(store, pace)
-        self._pace = pace
-        self._closing = closing
-        self._failures = failures
+        self._jobs = JobController(kubelet.store, kubelet.pace)
+        self._closing = front.closing
+        self._failures = front.failures
 
     def run(self) -> None:
         try:
@@ -142,7 +150,7 @@ class _Controllers(threading.Thread):
                     scheduler.run(self._store)
                     self._kubelet.run()
                     if self._store.version == seen:
-                        self._store.changed.wait(self._pace.look)
+                        self._store.changed.wait(self._kubelet.pace.look)
         except BaseException as error:
             self._failures.append(error)
             raise
