@@ -24,7 +24,7 @@ echo "set_env.sh got $# arguments" >&2
 STEP_PACKAGES = frozenset(
     {
         "annotated-types", "click", "editables", "hatchling", "packaging", "pathspec", "pluggy", "pydantic",
-        "pydantic-core", "pyyaml", "trove-classifiers", "typing-extensions", "typing-inspection",
+        "pydantic-core", "pyyaml", "tomlkit", "trove-classifiers", "typing-extensions", "typing-inspection",
     }
 )  # fmt: skip
 """What `ascend --version` needs, and what installs the project."""
