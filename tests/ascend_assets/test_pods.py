@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import described_steps
-import kubernetes_validate  # type: ignore[import-untyped]
+import kubernetes_validate
 import pytest
 import yaml
 

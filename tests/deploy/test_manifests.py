@@ -6,7 +6,7 @@ from typing import Any
 
 import helm_pods
 import helm_values
-import kubernetes_validate  # type: ignore[import-untyped]
+import kubernetes_validate
 import manifests
 import pytest
 

@@ -43,7 +43,7 @@ def step_job(name: str = "dagster-step-1", *, script: str = "echo $DAGSTER_HOME"
         job_name=name,
         pod_name=name,
         component="step_worker",
-        user_defined_k8s_config=UserDefinedDagsterK8sConfig.from_dict(own),
+        user_defined_k8s_config=UserDefinedDagsterK8sConfig.from_dict(own),  # type: ignore[no-untyped-call]
         labels={"dagster/op": "digits__Ascend310P3__om", "dagster/run-id": "1" * 36},
         env_vars=[{"name": "DAGSTER_RUN_STEP_KEY", "value": "digits__om"}],
         owner_references=[owner] if owner else [],

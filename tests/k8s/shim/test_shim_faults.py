@@ -1,6 +1,7 @@
 """What goes wrong on demand, and that the real clients see it as they see it in a cluster."""
 
 import time
+from typing import Any
 
 import pytest
 import urllib3.exceptions
@@ -11,7 +12,7 @@ from kube_shim.samples import Clients, job, pod, until
 from kubernetes.client.exceptions import ApiException
 
 
-def started(shim: Shim, api: Clients, name: str = "a", **how: int) -> str:
+def started(shim: Shim, api: Clients, name: str = "a", **how: Any) -> str:
     """A job that goes on until it is ended; the name of its pod."""
     api.batch.create_namespaced_job("default", job(name, "sleep 600", **how))
     pods = until(lambda: [p for p in shim.pods(name) if p["status"]["phase"] == "Running"])
@@ -22,7 +23,8 @@ def started(shim: Shim, api: Clients, name: str = "a", **how: int) -> str:
 
 def ended(shim: Shim, name: str) -> Json:
     """A pod's status when it has failed."""
-    return until(lambda: [p["status"] for p in shim.pods() if p["metadata"]["name"] == name and _over(p)])[0]
+    found: list[Json] = until(lambda: [p["status"] for p in shim.pods() if p["metadata"]["name"] == name and _over(p)])
+    return found[0]
 
 
 def _over(pod: Json) -> bool:
@@ -31,9 +33,10 @@ def _over(pod: Json) -> bool:
 
 def failed(shim: Shim, name: str = "a") -> Json:
     """A job's status when a pod of it counts as failed."""
-    return until(
+    found: list[Json] = until(
         lambda: [j["status"] for j in shim.jobs() if j["metadata"]["name"] == name and j["status"].get("failed")]
-    )[0]
+    )
+    return found[0]
 
 
 def test_an_evicted_pod_has_failed_in_the_kubelets_words(shim: Shim, api: Clients) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import copy
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -120,7 +120,7 @@ def test_what_cannot_be_executed_is_a_start_error_and_no_more(shim: Shim, api: C
 
 def test_what_controllers_count_on_cannot_be_taken_away(shim: Shim, api: Clients) -> None:
     api.core.create_namespaced_pod("default", pod("p", "true", schedulerName="nobody"))
-    attempts = [
+    attempts: list[Callable[[], object]] = [
         lambda: api.core.patch_namespaced_pod_status("p", "default", {"status": {"phase": "Odd"}}),
         lambda: api.core.patch_node_status("npus", {"status": {"allocatable": {"cpu": "many"}}}),
         lambda: api.core.patch_namespaced_pod("p", "default", {"metadata": {"name": "q"}}),

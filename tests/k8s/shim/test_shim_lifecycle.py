@@ -268,7 +268,7 @@ def test_a_container_that_fails_again_and_again_waits_ever_longer(shim: Shim, ap
     def backing_off() -> bool:
         [container] = shim.pods()[0]["status"].get("containerStatuses") or [{}]
         waiting = container.get("state", {}).get("waiting", {})
-        return container.get("restartCount", 0) >= 2 and waiting.get("reason") == "CrashLoopBackOff"
+        return bool(container.get("restartCount", 0) >= 2) and waiting.get("reason") == "CrashLoopBackOff"
 
     until(backing_off)
     assert "BackOff" in {event["reason"] for event in shim.events("p")}

@@ -96,7 +96,8 @@ def test_the_end_of_a_log_is_its_last_lines(
 
 
 def test_a_line_that_is_written_while_it_is_followed_arrives_whole(tmp_path: Path) -> None:
-    path, over, got = tmp_path / "log", threading.Event(), []
+    path, over = tmp_path / "log", threading.Event()
+    got: list[bytes] = []
     line = cri_line(1, b"a line\n")
     path.write_bytes(line[:20])
 

@@ -1,5 +1,6 @@
 """Where pods go: what they ask for, what nodes have, what is said where nothing fits."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -155,7 +156,7 @@ def test_pods_that_run_at_once_get_different_devices(shim: Shim, api: Clients) -
     for name in ("a", "b"):
         api.batch.create_namespaced_job("default", job(name, "echo $ASCEND_VISIBLE_DEVICES; sleep 600", npus=1))
     names = until(lambda: running if len(running := shim.running()) == 2 else None)
-    assert sorted(until(lambda name=name: shim.log(name)) for name in names) == ["0\n", "1\n"]
+    assert sorted(until(partial(shim.log, name)) for name in names) == ["0\n", "1\n"]
 
 
 def test_a_pod_may_learn_its_device_from_the_annotation(shim: Shim, api: Clients) -> None:

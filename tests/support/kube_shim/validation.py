@@ -58,7 +58,7 @@ def check_status(kind: Kind, manifest: Json) -> None:
 
 
 def _schema(manifest: Json, version: str) -> Iterator[Cause]:
-    import kubernetes_validate  # type: ignore[import-untyped]
+    import kubernetes_validate
 
     try:
         kubernetes_validate.validate(manifest, version, strict=True)
