@@ -119,10 +119,9 @@ class Image:
     container: str
     root: Path
 
-    def run(self, *command: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command with the image's own account and environment, but not through its entry point."""
-        variables = [f"--env={key}={value}" for key, value in env.items()]
-        return self.builder.buildah("run", *variables, self.container, "--", *command, check=check)
+        return self.builder.buildah("run", self.container, "--", *command, check=check)
 
 
 def pip_settings() -> dict[str, str]:
