@@ -1,6 +1,5 @@
 """Both images, built once for the session from the commit that is checked out."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +21,9 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
     made = Builder(tmp_path_factory.mktemp("images"))
     made.debian(BASE)
     yield made
-    # Gigabytes, and nothing of them is mounted: pytest would keep the last three.
-    shutil.rmtree(made.folder)
+    # Gigabytes, of which pytest would keep the last three.
+    made.buildah("rm", "--all")
+    made.buildah("rmi", "--all", "--force")
 
 
 @pytest.fixture(scope="session")
