@@ -8,7 +8,8 @@ Dagster's webserver and daemon fetch every job of a location when they load it, 
 need.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, ClassVar, cast
@@ -170,5 +171,24 @@ def select_assets() -> None:
     raise dg.Failure("select what is to be made: this job has every asset of every model", allow_retries=False)
 
 
-NOTHING_SELECTED = dg.GraphDefinition(name=IMPLICIT_ASSET_JOB_NAME, node_defs=[select_assets]).to_job()
-"""Dagster's own job of all assets, where nothing is selected of it."""
+class WholeJob(dg.JobDefinition):
+    """Dagster's own job of all assets, of which a selection can be run. `of`: models -> the real one of those."""
+
+    def __init__(self, of: Callable[[Iterable[str]], dg.JobDefinition]) -> None:
+        self._of = of
+        super().__init__(graph_def=dg.GraphDefinition(name=IMPLICIT_ASSET_JOB_NAME, node_defs=[select_assets]))
+
+    def get_subset(
+        self,
+        *,
+        op_selection: Iterable[str] | None = None,
+        asset_selection: AbstractSet[dg.AssetKey] | None = None,
+        asset_check_selection: AbstractSet[dg.AssetCheckKey] | None = None,
+    ) -> dg.JobDefinition:
+        """The real steps of what is selected; itself where nothing is, as a run's process asks for it first."""
+        keys = (*(asset_selection or ()), *(key.asset_key for key in asset_check_selection or ()))
+        if not keys:
+            return self
+        return self._of({key.path[0] for key in keys}).get_subset(
+            op_selection=op_selection, asset_selection=asset_selection, asset_check_selection=asset_check_selection
+        )

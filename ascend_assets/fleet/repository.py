@@ -25,7 +25,7 @@ from dagster_shared.record import copy
 
 from ascend_assets.declared import Parts, together
 from ascend_assets.fleet import outline
-from ascend_assets.fleet.jobs import NOTHING_SELECTED, JobOutline, Layer, WholeOutline, empty_snapshot
+from ascend_assets.fleet.jobs import JobOutline, Layer, WholeJob, WholeOutline, empty_snapshot
 from ascend_assets.fleet.outline import Unit
 
 _KEPT = 32
@@ -63,7 +63,9 @@ class Fleet(RepositoryData):
 
     def job(self, name: str) -> dg.JobDefinition:
         """A job that can be run. Raises `DagsterInvariantViolationError` for one that there is none of."""
-        if self._base.has_job(name) and name != IMPLICIT_ASSET_JOB_NAME:
+        if name == IMPLICIT_ASSET_JOB_NAME:
+            return WholeJob(lambda names: self.of(names).get_job(name))
+        if self._base.has_job(name):
             return self._base.get_job(name)
         return self.of((self._model_of(name),)).get_job(name)
 
@@ -203,6 +205,10 @@ class FleetRepository(dg.RepositoryDefinition):
         """All assets and checks, as outlines."""
         return self._fleet.graph
 
+    def get_implicit_job_def_for_assets(self, asset_keys: Iterable[dg.AssetKey]) -> dg.JobDefinition:
+        """Dagster's own job of all assets of the models in question: the command line asks."""
+        return self._fleet.of({key.path[0] for key in asset_keys}).get_job(IMPLICIT_ASSET_JOB_NAME)
+
     def get_maybe_subset_job_def(
         self,
         job_name: str,
@@ -211,15 +217,7 @@ class FleetRepository(dg.RepositoryDefinition):
         asset_check_selection: AbstractSet[dg.AssetCheckKey] | None = None,
     ) -> dg.JobDefinition:
         """The job to run: of Dagster's own job of all assets that of the models which are selected."""
-        selected = (*(asset_selection or ()), *(key.asset_key for key in asset_check_selection or ()))
-        if job_name != IMPLICIT_ASSET_JOB_NAME:
-            job = self._fleet.job(job_name)
-        elif selected:
-            job = self._fleet.of({key.path[0] for key in selected}).get_job(job_name)
-        else:
-            # A run's process asks for the whole before it asks for what was selected of it.
-            job = NOTHING_SELECTED
-        part = job.get_subset(
+        part = self._fleet.job(job_name).get_subset(
             op_selection=op_selection, asset_selection=asset_selection, asset_check_selection=asset_check_selection
         )
         self._name_parent(part, job_name)

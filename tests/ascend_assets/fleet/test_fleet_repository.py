@@ -161,5 +161,14 @@ def test_everything_of_all_models_at_once_is_refused(tmp_path: Path) -> None:
     assert _read(repository) == set()
 
 
+def test_dagsters_command_line_gets_the_real_job_of_the_models_it_asks_about(tmp_path: Path) -> None:
+    """`dg launch --assets` and `dagster asset materialize` ask for it by what they are to make."""
+    repository = build_repository(write(tmp_path, "one", "two"))
+    source = dg.AssetKey(["one", "source"])
+    job = repository.get_implicit_job_def_for_assets({source})
+    assert job.asset_layer.get(source).partitions_def is None
+    assert _read(repository) == {"one"}
+
+
 def test_every_model_can_be_built_for_real(tmp_path: Path) -> None:
     build_repository(write(tmp_path, "one", "two")).validate_loadable()
