@@ -14,17 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from ascend_assets import definitions, models
 from ascend_assets.spec import ModelSpec
 from ascend_assets.triggers import Triggers
-from benchmarks import ticks_past
+from benchmarks import ticks_past, tiny_models
 from benchmarks.ticks_past import FIRST
 from resources.configurable import Project, Warehouse
 from resources.home import Home
@@ -159,7 +157,7 @@ def _project(root: Path, count: int) -> tuple[Path, Path]:
     """A project of so many models in git: a third from a hub, a third trained again by itself."""
     work, origin, project = root / "work", root / "origin.git", root / "project"
     work.mkdir(parents=True)
-    model, evaluation = _tiny(), np.random.default_rng(7).normal(size=(64, 8)).astype(np.float32)
+    model, evaluation = tiny_models.tiny(), np.random.default_rng(7).normal(size=(64, 8)).astype(np.float32)
     for number in range(count):
         name = f"m_{number:03}"
         folder = work / "ascend_assets" / "defs" / name
@@ -170,7 +168,7 @@ def _project(root: Path, count: int) -> tuple[Path, Path]:
         (folder / "defs.yaml").write_text(_DEFS.format(name=name, source=source, more=more))
         (folder / "train.py").write_text("# trains\n")
         onnx.save(model, str(folder / "model.onnx"))
-        np.savez(folder / "evaluation.npz", x=evaluation, labels=_labels(evaluation))
+        np.savez(folder / "evaluation.npz", x=evaluation, labels=tiny_models.labels(evaluation))
     (work / "requirements.lock").write_text("numpy==2.0 --hash=sha256:0\n")
     git(root, "init", "-q", "-b", "main", str(work))
     git(work, "add", "-A")
@@ -179,33 +177,6 @@ def _project(root: Path, count: int) -> tuple[Path, Path]:
     git(work, "remote", "add", "origin", str(origin))
     git(root, "clone", "-q", str(origin), str(project))
     return project, origin
-
-
-def _weights() -> tuple[Any, Any]:
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(8, 16)).astype(np.float32), rng.normal(size=(16, 4)).astype(np.float32)
-
-
-def _labels(x: Any) -> Any:  # noqa: ANN401 - an array
-    first, second = _weights()
-    return (np.maximum(x @ first, 0) @ second).argmax(axis=1)
-
-
-def _tiny() -> onnx.ModelProto:
-    first, second = _weights()
-    nodes = [
-        helper.make_node("MatMul", ["x", "first"], ["hidden"], name="hidden"),
-        helper.make_node("Relu", ["hidden"], ["active"], name="active"),
-        helper.make_node("MatMul", ["active", "second"], ["logits"], name="logits"),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 8])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 4])],
-        [numpy_helper.from_array(first, "first"), numpy_helper.from_array(second, "second")],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
 def _releases(store: FolderStore, names: Sequence[str]) -> None:
