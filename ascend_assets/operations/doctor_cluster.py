@@ -98,7 +98,10 @@ def lacking(settings: Mapping[str, Any]) -> list[str]:
     granularity = _map(_map(settings, "concurrency"), "pools").get("granularity", "op")
     checks = (
         (_on_postgres(settings), "storage is not Postgres: each pod would keep records of its own"),
-        (launcher.get("class") == "K8sRunLauncher", "run_launcher is not K8sRunLauncher: runs would be in one pod"),
+        (
+            launcher.get("class") == "ClusterRunLauncher",
+            "run_launcher is not ClusterRunLauncher: a run would get a second worker while the API server is away",
+        ),
         (bool(monitoring.get("enabled")), "run_monitoring is off: a lost run goes on for ever"),
         (
             bool(monitoring.get("free_slots_after_run_end_seconds")),

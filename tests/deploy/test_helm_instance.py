@@ -12,9 +12,9 @@ from dagster import DagsterError, DagsterInstance
 from dagster._config import process_config
 from dagster._core.instance.config import PoolGranularity, dagster_instance_config
 from dagster._serdes import ConfigurableClassData
-from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 
+from ascend_assets.cluster_launcher import ClusterRunLauncher
 from ascend_assets.operations.doctor_cluster import lacking
 
 LOCAL = Path(__file__).resolve().parents[2] / "deploy" / "cann" / "dagster.yaml"
@@ -128,8 +128,7 @@ MISSPELT: list[Callable[[dict[str, Any]], Any]] = [
     lambda values: values.update(dagsterDeamon={}),
     lambda values: values["dagsterDaemon"]["runMonitoring"].update(freeSlotsAfterRunEnd=60),
     lambda values: values["dagsterDaemon"]["runRetries"].update(retryOnOpFailure=False),
-    lambda values: values["runLauncher"]["config"]["k8sRunLauncher"].update(jobSpec={}),
-    lambda values: values["runLauncher"]["config"]["k8sRunLauncher"]["runK8sConfig"].update(podSpec={}),
+    lambda values: values["runLauncher"]["config"]["customRunLauncher"].update(jobSpec={}),
     lambda values: values["concurrency"]["pools"].update(limit=1),
     lambda values: values["dagsterWebserver"].update(replicas=2),
     lambda values: values["global"].update(serviceAccount="ascend-dagster"),
@@ -151,6 +150,7 @@ def test_a_key_that_the_chart_does_not_know_is_refused(
     "change",
     [
         {"run_launcher": {"config": {"job_name_space": "ascend"}}},
+        {"run_launcher": {"config": {"run_k8s_config": {"pod_spec": {}}}}},
         {"run_coordinator": {"config": {"max_concurrent_runs": 3}}},
         {"run_monitoring": {"free_slots": 60}},
         {"compute_logs": {"config": {"folder": "/tmp"}}},  # noqa: S108
@@ -176,6 +176,15 @@ def test_what_runs_are_launched_with_is_a_container_context_that_dagster_takes(v
     assert {"config_map_ref": {"name": "ascend-settings"}} in sources
 
 
-def test_the_launcher_is_the_one_that_dagster_ships(values: dict[str, Any]) -> None:
+def test_the_launcher_is_the_one_that_bears_an_api_server_that_is_away(values: dict[str, Any]) -> None:
     launcher = helm_values.instance_config(values)["run_launcher"]
-    assert (launcher["module"], launcher["class"]) == ("dagster_k8s", K8sRunLauncher.__name__)
+    assert (launcher["module"], launcher["class"]) == (ClusterRunLauncher.__module__, ClusterRunLauncher.__name__)
+
+
+def test_what_the_chart_would_have_told_its_own_launcher_is_told(values: dict[str, Any]) -> None:
+    config = helm_values.instance_config(values)["run_launcher"]["config"]
+    assert config["dagster_home"] == values["global"]["dagsterHome"]
+    assert config["service_account_name"] == values["global"]["serviceAccountName"]
+    assert config["postgres_password_secret"] == values["global"]["postgresqlSecretName"]
+    assert config["instance_config_map"] == f"{helm_values.RELEASE}-instance"
+    assert config["job_namespace"] == helm_values.NAMESPACE

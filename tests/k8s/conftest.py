@@ -63,7 +63,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory, backing: Backing, holds: dic
         for name, hold in holds.items():
             write_model(model_folder(checkout.root, name), name, hold=hold.folder)
         (checkout.root / "triggers.yaml").write_text(TRIGGERS)
-        write_model(model_folder(checkout.root, "refused"), "refused", scale=1e6)
+        write_model(model_folder(checkout.root, "refused"), "refused", p99_ms=1e-6)
         write_model(model_folder(checkout.root, "crowded"), "crowded", soc_version="Ascend310")
         write_model(model_folder(checkout.root, "unpulled"), "unpulled", cann="<8")
 
@@ -83,3 +83,9 @@ def world(begun: Begun) -> World:
 @pytest.fixture(scope="session")
 def waiting(begun: Begun) -> dict[str, str]:
     return begun.waiting
+
+
+@pytest.fixture(scope="session")
+def clicked(world: World) -> str:
+    """The run that somebody started with a click on Materialize all of `tiny`, when it is over."""
+    return world.end_of(world.browser.materialise_group("tiny"), seconds=900).run_id

@@ -43,6 +43,7 @@ def steps_of(world: World, run_id: str) -> list[str]:
 
 
 def test_a_commit_is_built_released_and_deployed(world: World) -> None:
+    world.wait_for("a first look", lambda: world.ticks("commits_origin"))
     commit = world.push("digits_cnn", "train.py", "\n# Trained anew.\n")
     run = world.wait_for("its run", lambda: next(iter(world.runs(model="digits_cnn", commit=commit)), None))
     assert world.end_of(run.run_id, seconds=LONG).status == SUCCESS, world.why(run.run_id)
@@ -57,11 +58,10 @@ def test_a_commit_is_built_released_and_deployed(world: World) -> None:
         assert str(made.metadata["toolchain"].value).startswith("cann"), "where CANN is, nothing is emulated"
 
 
-def test_a_click_on_materialize_makes_the_same_pods(world: World) -> None:
-    run_id = world.browser.materialise_group("tiny")
-    assert world.end_of(run_id, seconds=LONG).status == SUCCESS, world.why(run_id)
-    pods = world.pods.of_run(run_id)
-    assert sorted(pod.step for pod in pods) == steps_of(world, run_id)
+def test_a_click_on_materialize_makes_the_same_pods(world: World, clicked: str) -> None:
+    assert world.run(clicked).status == SUCCESS, world.why(clicked)
+    pods = world.pods.of_run(clicked)
+    assert sorted(pod.step for pod in pods) == steps_of(world, clicked)
     assert_each_has_what_it_needs(pods)
     live = world.live("tiny")
     assert live is not None

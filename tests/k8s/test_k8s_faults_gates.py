@@ -12,6 +12,9 @@ def test_a_failed_gate_is_never_tried_again(world: World) -> None:
     run = world.last_of(run_id, seconds=600)
     assert (run.run_id, run.status) == (run_id, dg.DagsterRunStatus.FAILURE)
     assert run.tags["dagster/will_retry"] == "false"
+    judged = world.check("refused/Ascend310P3/benchmark", "latency_p99_ms")
+    assert judged is not None
+    assert not judged.passed
     steps = [pod.step for pod in world.pods.of_run(run_id)]
     assert len(steps) == len(set(steps)), "each step had one pod"
     assert "refused__release" not in steps

@@ -19,13 +19,18 @@ def test_an_api_server_that_is_away_for_a_minute_is_waited_for(world: World, hol
     run_id = world.browser.materialise("away/source", "away/onnx", "away/lint", health_seconds=2)
     export_of(world, run_id, "away", hold)
     world.shim.away()
-    hold.let_go()
-    time.sleep(AWAY_SECONDS)
-    assert not world.run(run_id).is_finished
-    world.shim.back()
+    try:
+        hold.let_go()
+        launched = begin(world, "tiny")
+        time.sleep(AWAY_SECONDS)
+        assert not world.run(run_id).is_finished
+    finally:
+        world.shim.back()
     assert world.end_of(run_id).status == SUCCESS
+    assert world.last_of(launched).status == SUCCESS, "one that was to be launched meanwhile is launched by then"
     steps = [pod.step for pod in world.pods.of_run(run_id)]
     assert len(steps) == len(set(steps)), "no step was started anew"
+    assert len(world.pods.workers(run_id)) == 1, "no second worker was set beside the first"
 
 
 def test_an_api_server_that_is_busy_or_answers_late_is_asked_again(world: World) -> None:

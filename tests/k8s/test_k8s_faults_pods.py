@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 from cluster_world import World
 from held_models import Hold
-from held_runs import begin, export_of
+from held_runs import OFTEN, begin, export_of
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("world")]
 
@@ -41,6 +41,21 @@ def test_whoever_loses_a_third_pod_fails(world: World, holds: dict[str, Hold]) -
     run = world.last_of(run_id)
     assert (run.run_id, run.status) == (run_id, FAILURE)
     assert len(world.pods.of_run(run_id, "drained__onnx")) == 3
+
+
+def test_a_step_whose_node_is_lost_is_started_anew_when_nothing_of_it_can_run_any_more(
+    world: World, clicked: str
+) -> None:
+    assert world.run(clicked).status == SUCCESS
+    step = "tiny__Ascend310P3__precision"
+    run_id = world.browser.materialise("tiny/Ascend310P3/precision", health_seconds=OFTEN)
+    pod = world.running(run_id, step)
+    world.shim.lose_node(pod.node)
+    world.wait_for("the loss", lambda: f"waiting until Kubernetes says that {pod.name}" in world.why(run_id))
+    assert len(world.pods.of_run(run_id, step)) == 1, "nobody knows yet whether it still works"
+    world.shim.restore_node(pod.node)
+    assert world.end_of(run_id).status == SUCCESS
+    assert len(world.pods.of_run(run_id, step)) == 2
 
 
 def test_no_step_ran_twice_at_once_and_nothing_is_held(world: World) -> None:

@@ -83,11 +83,12 @@ class Site:
         address = urlsplit(self.database)
         image = {"repository": ORCHESTRATOR, "tag": TAG, "pullPolicy": "IfNotPresent"}
         deployment = {**helm_values.user_deployment(shipped), "image": image}
-        launcher = {"loadInclusterConfig": False, "kubeconfigFile": str(self.kubeconfig)}
+        home = str(self.home)
+        launcher = {"load_incluster_config": False, "kubeconfig_file": str(self.kubeconfig), "dagster_home": home}
         # As shipped, but for a test's patience.
         monitoring = {"startTimeoutSeconds": 60, "pollIntervalSeconds": 5, "freeSlotsAfterRunEndSeconds": 5}
         site = {
-            "global": {"dagsterHome": str(self.home)},
+            "global": {"dagsterHome": home},
             "postgresql": {
                 "postgresqlHost": address.hostname,
                 "postgresqlUsername": address.username,
@@ -96,7 +97,7 @@ class Site:
                 "service": {"port": address.port},
             },
             "dagster-user-deployments": {"deployments": [deployment]},
-            "runLauncher": {"config": {"k8sRunLauncher": launcher}},
+            "runLauncher": {"config": {"customRunLauncher": {"config": launcher}}},
             "dagsterDaemon": {"runMonitoring": monitoring},
             "computeLogManager": {
                 "config": {"customComputeLogManager": {"config": {"base_dir": str(self.folder / "logs")}}}

@@ -55,14 +55,16 @@ def write_model(
     *,
     soc_version: str = "Ascend310P3",
     hold: Path | None = None,
-    scale: float = 1.0,
     cann: str = "",
+    p99_ms: float = 0.0,
 ) -> None:
-    """A tiny model. `hold`: its export waits. `scale`: 1e6 overflows FP16: a gate refuses. `cann`: what it wants."""
-    write_tiny(folder, scale=scale)
+    """A tiny model. `hold`: its export waits. `cann`: the versions that it wants. `p99_ms`: its limit of latency."""
+    write_tiny(folder)
     text = DEFS_YAML.replace("name: tiny", f"name: {name}").replace("Ascend310P3", soc_version)
     if cann:
         text += f'  requirements: {{cann: "{cann}"}}\n'
+    if p99_ms:
+        text += f"  gates: {{latency_p99_ms: {p99_ms:.6f}}}\n"
     if hold is not None:
         hold.mkdir(parents=True, exist_ok=True)
         assert _SOURCE in text

@@ -21,7 +21,7 @@ CLUSTER: dict[str, Any] = {
 }
 SETTINGS: dict[str, Any] = {
     "storage": {"postgres": {}},
-    "run_launcher": {"module": "dagster_k8s", "class": "K8sRunLauncher"},
+    "run_launcher": {"module": "ascend_assets.cluster_launcher", "class": "ClusterRunLauncher"},
     "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
     "run_retries": {"enabled": True, "retry_on_asset_or_op_failure": False},
     "concurrency": {"pools": {"granularity": "op"}},
@@ -86,7 +86,8 @@ def test_settings_that_serve_lack_nothing() -> None:
     [
         ({"storage": {}}, "Postgres"),
         ({"storage": None}, "Postgres"),
-        ({"run_launcher": {"class": "DefaultRunLauncher"}}, "K8sRunLauncher"),
+        ({"run_launcher": {"class": "DefaultRunLauncher"}}, "ClusterRunLauncher"),
+        ({"run_launcher": {"class": "K8sRunLauncher"}}, "ClusterRunLauncher"),
         ({"run_monitoring": {"enabled": False, "free_slots_after_run_end_seconds": 60}}, "run_monitoring is off"),
         ({"run_monitoring": {"enabled": True}}, "free_slots_after_run_end_seconds"),
         ({"concurrency": {"pools": {"granularity": "run"}}}, "granularity"),
