@@ -39,7 +39,8 @@ def launcher(shim: Shim, tmp_path: Path) -> Iterator[ClusterRunLauncher]:
 
 @pytest.fixture
 def run(launcher: ClusterRunLauncher) -> dg.DagsterRun:
-    return create_run_for_test(launcher._instance, status=dg.DagsterRunStatus.STARTED)
+    made: dg.DagsterRun = create_run_for_test(launcher._instance, status=dg.DagsterRunStatus.STARTED)
+    return made
 
 
 def job(run: dg.DagsterRun, command: str) -> dict[str, Any]:
