@@ -96,4 +96,4 @@ def test_a_location_takes_as_many_models_as_its_tightest_limit() -> None:
     free = overheads().model_copy(update={"locations": at.model_copy(update=cheap)})
     assert models_per_location(free) == 1_000_000
     quick = at.model_copy(update={"tick_per_model": cheap["tick_per_model"]})
-    assert models_per_location(overheads().model_copy(update={"locations": quick})) == int(8 / 0.021)
+    assert models_per_location(overheads().model_copy(update={"locations": quick})) == int(8 / 0.006)

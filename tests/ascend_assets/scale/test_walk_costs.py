@@ -58,7 +58,7 @@ def test_only_precision_and_benchmark_hold_a_card_and_compilations_a_slot() -> N
 
 def test_a_card_is_held_while_its_pod_starts_and_for_every_inference() -> None:
     task = named(candidate(COSTS, MODEL, SOCS[:1]))["0__benchmark"]
-    assert task.fixed == pytest.approx(5.0 + 4.4 + 0.02 * 100)
+    assert task.fixed == pytest.approx(5.0 + 4.4 + 0.0002 * 100)
     assert task.varying == pytest.approx(45.0 + 125 * 5.048e-3)
     compared = named(candidate(COSTS, MODEL, SOCS[:1]))["0__precision"]
     assert compared.varying == pytest.approx(60.0 + (2 + 5000 / 16) * 5.048e-3)
@@ -77,5 +77,5 @@ def test_a_retraining_trains_first_and_exports_nothing() -> None:
 
 def test_a_step_pays_for_the_models_of_its_location() -> None:
     alone = Costs(overheads(), {}, 1)
-    assert COSTS.pod - alone.pod == pytest.approx(99 * 0.02)
+    assert COSTS.pod - alone.pod == pytest.approx(99 * 0.0002)
     assert COSTS.before == pytest.approx(30 + 2.5 + COSTS.pod)
