@@ -152,7 +152,7 @@ def running_world(
             running_shim(
                 folder / "shim",
                 machines,
-                env={"LANG": "C.UTF-8"},
+                env={"LANG": "C.UTF-8", "PYTHONPATH": str(checkout.root)},
                 namespaces=(helm_values.NAMESPACE,),
                 images={IMAGE, *CANN.values()},
                 allow=role(),
