@@ -16,7 +16,7 @@ ON_POSTGRES := tests/daemon tests/postgres tests/ascend_assets/test_guards.py \
 .PHONY: run ui test lint types unit defs test-torch test-ceph test-prometheus test-images test-postgres test-k8s test-cann lock clean help
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 run: $(READY) ## carry the shipped model to a release in dev
 	@$(BIN)/ascend run digits_cnn

@@ -55,12 +55,12 @@ class Use:
 
 
 def models_per_location(overheads: Overheads) -> int:
-    """How many models one code location takes: the least of what loading, its snapshot and a tick allow."""
+    """How many models one code location takes: the least of what loading, its snapshot and a round of looks allow."""
     at, limits = overheads.locations, overheads.limits
     pairs = (
         (limits.load, at.load_per_model),
         (limits.snapshot, at.snapshot_per_model),
-        (limits.tick, at.tick_per_model),
+        (limits.round, at.round_per_model),
     )
     allowed = [limit.value / each.value for limit, each in pairs if each.value > 0]
     return max(1, int(min(allowed, default=MAX_MODELS)))
@@ -102,12 +102,12 @@ def _of_locations(demand: Demand, overheads: Overheads) -> tuple[Ceiling, ...]:
             at.snapshot_per_model.origin,
         ),
         _ceiling(
-            "a tick of one location's sensors",
-            demand.models * at.tick_per_model.value,
-            limits.tick,
+            "a look at every deployment of one location",
+            demand.models * at.round_per_model.value,
+            limits.round,
             "s",
             split,
-            at.tick_per_model.origin,
+            at.round_per_model.origin,
         ),
         _ceiling(
             "assets in the UI's global lineage",

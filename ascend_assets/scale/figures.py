@@ -96,7 +96,7 @@ class Locations(Strict):
 
     load_per_model: Figure
     snapshot_per_model: Figure
-    tick_per_model: Figure
+    round_per_model: Figure
     memory_fixed: Figure
     memory_per_model: Figure
 
@@ -106,7 +106,7 @@ class Limits(Strict):
 
     load: Figure
     snapshot: Figure
-    tick: Figure
+    round: Figure
     connections: Figure
     churn: Figure
     churn_per_pod: Figure

@@ -65,10 +65,10 @@ def test_the_nearest_limit_stands_first() -> None:
 
 
 def test_a_limit_says_at_how_many_models_it_is_reached() -> None:
-    tick = found(asked())["a tick of one location's sensors"]
-    assert (tick.needs, tick.limit, tick.origin) == (13.0, 2.0, "assumed")
-    assert tick.models(1000) == pytest.approx(1000 * 2 / 13)
-    at_limit = found(asked(models=153))["a tick of one location's sensors"]
+    looks = found(asked())["a look at every deployment of one location"]
+    assert (looks.needs, looks.limit, looks.origin) == (pytest.approx(180.0), 300.0, "assumed")
+    assert looks.models(1000) == pytest.approx(1000 * 300 / 180)
+    at_limit = found(asked(models=1667))["a look at every deployment of one location"]
     assert at_limit.reached == pytest.approx(1.0, abs=0.01)
 
 
@@ -90,10 +90,10 @@ def test_every_limit_says_what_moves_it() -> None:
 
 
 def test_a_location_takes_as_many_models_as_its_tightest_limit() -> None:
-    assert models_per_location(overheads()) == int(2 / 0.013)
+    assert models_per_location(overheads()) == int(8 / 0.006)
     at = overheads().locations
     cheap = {name: figure.model_copy(update={"value": 0.0}) for name, figure in at if name.endswith("per_model")}
     free = overheads().model_copy(update={"locations": at.model_copy(update=cheap)})
     assert models_per_location(free) == 1_000_000
-    quick = at.model_copy(update={"tick_per_model": cheap["tick_per_model"]})
-    assert models_per_location(overheads().model_copy(update={"locations": quick})) == int(8 / 0.006)
+    quick = at.model_copy(update={"load_per_model": cheap["load_per_model"]})
+    assert models_per_location(overheads().model_copy(update={"locations": quick})) == int(300 / 0.18)
