@@ -16,7 +16,7 @@ AWAY_SECONDS = 60.0
 
 def test_an_api_server_that_is_away_for_a_minute_is_waited_for(world: World, holds: dict[str, Hold]) -> None:
     hold = holds["away"]
-    run_id = world.browser.materialise("away/source", "away/onnx", "away/lint", health_seconds=2)
+    run_id = begin(world, "away")
     export_of(world, run_id, "away", hold)
     world.shim.away()
     try:
@@ -30,6 +30,7 @@ def test_an_api_server_that_is_away_for_a_minute_is_waited_for(world: World, hol
     assert world.last_of(launched).status == SUCCESS, "one that was to be launched meanwhile is launched by then"
     steps = [pod.step for pod in world.pods.of_run(run_id)]
     assert len(steps) == len(set(steps)), "no step was started anew"
+    assert "away__onnx_conversion_risk" in steps, "one was to be started meanwhile"
     assert len(world.pods.workers(run_id)) == 1, "no second worker was set beside the first"
 
 
@@ -42,7 +43,7 @@ def test_an_api_server_that_is_busy_or_answers_late_is_asked_again(world: World)
     assert world.end_of(run_id).status == SUCCESS
     assert len(world.pods.workers(run_id)) == 1
     steps = [pod.step for pod in world.pods.of_run(run_id)]
-    assert sorted(steps) == ["tiny__onnx", "tiny__source"]
+    assert len(steps) == len(set(steps)), "a pod for each"
     world.shim.behave()
 
 

@@ -86,7 +86,7 @@ class Site:
         home = str(self.home)
         launcher = {"load_incluster_config": False, "kubeconfig_file": str(self.kubeconfig), "dagster_home": home}
         # As shipped, but for a test's patience.
-        monitoring = {"startTimeoutSeconds": 60, "pollIntervalSeconds": 5, "freeSlotsAfterRunEndSeconds": 5}
+        monitoring = {"startTimeoutSeconds": 300, "pollIntervalSeconds": 5, "freeSlotsAfterRunEndSeconds": 5}
         site = {
             "global": {"dagsterHome": home},
             "postgresql": {
