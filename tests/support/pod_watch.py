@@ -80,7 +80,10 @@ class PodWatch:
         ran = sorted((pod for pod in self.all() if pod.step and pod.began is not None), key=lambda pod: pod.span)
         for step, pods in itertools.groupby(sorted(ran, key=lambda pod: pod.step), key=lambda pod: pod.step):
             for before, after in itertools.pairwise(pods):
-                assert before.span[1] <= after.span[0], f"{step} ran twice at once: {before}\n{after}"
+                assert before.span[1] <= after.span[0], (
+                    f"{step} ran twice at once: {before.name} of {before.run_id} {before.span}, "
+                    f"{after.name} of {after.run_id} {after.span}"
+                )
 
     def most_at_once(self, resource: str) -> int:
         """How many of a resource were ever held at the same time."""
