@@ -53,8 +53,8 @@ def daemon(places: Home) -> Finding:
             intervals = {one.name: one.interval for one in sensor_records.read(instance).values()}
             stopped = watchdog.stopped(instance, intervals, time.time(), outside=True)
     except Exception as error:  # noqa: BLE001 - Dagster, SQLAlchemy and the database each have their own
-        why = database.trouble(error) or type(error).__name__
-        said = f"Dagster's records in {places.dagster} cannot be read: {why}"
+        unread = f"Dagster's records in {places.dagster} cannot be read: {type(error).__name__}"
+        said = database.trouble(error) or unread
         return Finding(name, ok=False, said=said, remedy="mend Dagster's settings, or free space", needed=False)
     if beat is None:
         return Finding(name, ok=True, said=never, needed=False)

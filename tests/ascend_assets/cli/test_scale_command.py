@@ -16,6 +16,11 @@ FEW = ("scale", "plan", "--models", "100", "--commits-a-day", "200")
 ON_310P = (*FEW, "--targets", "Ascend310P3")
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def object_of(text: str) -> dict[str, Any]:
     (line,) = text.splitlines()
     found: dict[str, Any] = json.loads(line)
