@@ -60,9 +60,10 @@ test-images: $(READY) ## builds both images and runs them; needs root, buildah a
 test-postgres: $(READY) ## the daemon and Dagster's records on a real PostgreSQL; needs its programs (see .ci/run)
 	ASCEND_TEST_STORAGE=postgres $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ON_POSTGRES)
 
-# One world of all its servers is shared by most tests; the API server's own run beside them.
+# The servers and pods of one world fill both cores: its tests run one after the other.
 test-k8s: $(READY) ## the profile k8s through a test API server, and every fault there; needs PostgreSQL and Ceph (see .ci/run)
-	$(BIN)/pytest tests/k8s -n 2 --dist loadgroup --override-ini testpaths=tests/k8s
+	$(BIN)/pytest tests/k8s/shim -n 2 --dist loadfile --override-ini testpaths=tests/k8s
+	$(BIN)/pytest tests/k8s --ignore tests/k8s/shim --override-ini testpaths=tests/k8s
 
 test-cann: $(READY) ## the toolchain's contract on the real CANN of this machine, with its NPUs
 	ASCEND_TEST_CANN=1 $(BIN)/pytest tests/resources/ascend/test_toolchain_contract.py -k cann-real
