@@ -37,7 +37,7 @@ def settings() -> Finding:
 
 
 def daemon(places: Home) -> Finding:
-    """Whether the daemon lives, if one ever ran here, and asks its triggers."""
+    """Whether the daemon lives, if one ever ran here, and asks its triggers; `records` where those cannot be read."""
     name, never = "daemon", "none ever ran here: nothing starts by itself, which the command line does not need"
     if not _has_records(places.dagster):
         return Finding(name, ok=True, said=never, needed=False)
@@ -55,7 +55,7 @@ def daemon(places: Home) -> Finding:
     except Exception as error:  # noqa: BLE001 - Dagster, SQLAlchemy and the database each have their own
         unread = f"Dagster's records in {places.dagster} cannot be read: {type(error).__name__}"
         said = database.trouble(error) or unread
-        return Finding(name, ok=False, said=said, remedy="mend Dagster's settings, or free space", needed=False)
+        return Finding("records", ok=False, said=said, remedy="mend Dagster's settings, or free space")
     if beat is None:
         return Finding(name, ok=True, said=never, needed=False)
     if stopped:

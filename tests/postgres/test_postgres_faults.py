@@ -71,8 +71,10 @@ def test_a_database_that_is_away_is_told_in_a_line(postgres: Postgres, checkout:
             last = told_in_a_line(checkout, *arguments)
             assert "Connection refused" in last
             assert postgres.password not in last
-        doctor = checkout.ascend("doctor", timeout=WITHIN)
-        assert "Connection refused" in doctor.stdout
+        doctor = checkout.ascend("doctor", "--json", timeout=WITHIN)
+        assert doctor.returncode == 1
+        (found,) = (one for one in json.loads(doctor.stdout)["findings"] if one["name"] == "records")
+        assert "Connection refused" in found["said"]
         assert "Traceback" not in doctor.stderr
         assert postgres.password not in doctor.stdout + doctor.stderr
     finally:

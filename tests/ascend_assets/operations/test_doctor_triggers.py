@@ -63,7 +63,7 @@ def test_records_that_cannot_be_read(places: Home) -> None:
         (places.dagster / name).parent.mkdir(exist_ok=True)
         (places.dagster / name).write_bytes(b"no database" * 1000)
     found = doctor_triggers.daemon(places)
-    assert not found.ok
+    assert (found.name, found.ok, found.needed) == ("records", False, True)
     assert f"{places.dagster}: Dagster's records cannot be used (file is not a database)" in found.said
 
 
