@@ -5,6 +5,7 @@ Run it where `tests/support` and the project are on the path. It prints where th
 
 import argparse
 import os
+import signal
 import tempfile
 import threading
 from pathlib import Path
@@ -19,6 +20,8 @@ def main() -> None:
     parser.add_argument("--nodes", nargs="+", type=_node, default=[Node("n1")], metavar="NODE", help=example)
     parser.add_argument("--version", default=VERSION, help="of Kubernetes, whose schemas are asked")
     given = parser.parse_args()
+    # A shell has its background jobs ignore it, and Python then leaves it so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         env = {"PATH": os.environ.get("PATH", os.defpath)}
         with running_shim(Path(folder), given.nodes, env=env, version=given.version) as shim:
