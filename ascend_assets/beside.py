@@ -9,7 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import declared, graph, history, pods
+from ascend_assets import declared, graph, history
+from ascend_assets.cluster import pods
 from ascend_assets.declared import Asset, Job, Make
 from ascend_assets.environments import in_force
 from ascend_assets.records import Record

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from ascend_assets import declared, history, pods
+from ascend_assets import declared, history
+from ascend_assets.cluster import pods
 from ascend_assets.environments import in_force
 from ascend_assets.gates import baseline, conversion, lint, performance, precision, release
 from ascend_assets.gates.criteria import CRITERIA

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from ascend_assets.restarting import restarted
+from ascend_assets.cluster.restarting import restarted
 
 Make = Callable[..., Iterator[object]]
 Judge = Callable[..., Any]

@@ -12,9 +12,9 @@ from typing import Any
 import dagster as dg
 
 from ascend_assets import models, operator_jobs, triggers_file
+from ascend_assets.cluster.executor import executor
 from ascend_assets.component import declare
 from ascend_assets.declared import Parts
-from ascend_assets.executor import executor
 from ascend_assets.fleet.repository import Fleet, FleetRepository
 from ascend_assets.io_manager import RecordIOManager
 from ascend_assets.spec import ModelSpec

@@ -14,7 +14,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
-from ascend_assets import declared, graph, history, markdown, pods, shown
+from ascend_assets import declared, graph, history, markdown, shown
+from ascend_assets.cluster import pods
 from ascend_assets.codec import write_record
 from ascend_assets.environments import Environment, in_force
 from ascend_assets.operations import standing

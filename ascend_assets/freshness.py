@@ -15,7 +15,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
-from ascend_assets import declared, graph, history, pods
+from ascend_assets import declared, graph, history
+from ascend_assets.cluster import pods
 from ascend_assets.codec import UnreadableRecord, read_record
 from ascend_assets.operations import stale
 from ascend_assets.operations.stale import CANDIDATE, Compiled, Freshness

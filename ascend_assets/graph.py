@@ -12,7 +12,8 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import checks, declared, guard, history, pods, pools, shown
+from ascend_assets import checks, declared, guard, history, pools, shown
+from ascend_assets.cluster import pods
 from ascend_assets.codec import UnreadableRecord, read_record, write_record
 from ascend_assets.gates import conversion
 from ascend_assets.progress import StageEvent, tell

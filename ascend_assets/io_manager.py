@@ -6,9 +6,9 @@ Here belongs finding and storing records for Dagster. Files that a record names 
 import dagster as dg
 
 from ascend_assets import history
+from ascend_assets.cluster.restarting import restarting
 from ascend_assets.codec import read_record, write_record
 from ascend_assets.records import Record
-from ascend_assets.restarting import restarting
 from resources.configurable import Warehouse
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
-from ascend_assets import cluster_file
+from ascend_assets.cluster import cluster_file
 from ascend_assets.history import MODEL_TAG, STARTED_BY_TAG
 from ascend_assets.stage import Stage
 from resources.ascend import device_nodes

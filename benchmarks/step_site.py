@@ -9,7 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from ascend_assets import executor, operator_jobs
+from ascend_assets import operator_jobs
+from ascend_assets.cluster import executor
 from ascend_assets.definitions import ModelFiles, build_repository, default_resources
 from ascend_assets.fleet.repository import Fleet, FleetRepository
 from benchmarks.load_one import FOLDER

@@ -67,19 +67,15 @@ def profile(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) -> 
 
     `k8s` is never guessed. Raises `BadProfile`.
     """
-    said = environ.get("ASCEND_PROFILE", "").strip()
-    for name in get_args(Profile):
-        if said == name:
-            found: Profile = name
-            return found
-    if said:
-        raise BadProfile(f"ASCEND_PROFILE is {said[:80]!r}: write one of {', '.join(get_args(Profile))}, or unset it")
-    return "cann" if npus(root) else "local"
+    return _said(environ) or ("cann" if npus(root) else "local")
 
 
 def in_cluster(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the profile is k8s, without a look at the devices that are here: it is asked for every step there is."""
-    return environ.get("ASCEND_PROFILE", "").strip() == "k8s"
+    """Whether the profile is k8s, without a look at the devices that are here: it is asked for every step there is.
+
+    Raises `BadProfile`.
+    """
+    return _said(environ) == "k8s"
 
 
 def repository(project: Path = PROJECT, environ: Mapping[str, str] = os.environ) -> Path:
@@ -98,13 +94,13 @@ def prepare(project: Path = PROJECT) -> Home:
     is gone tomorrow: raises `BadProfile` where they are missing.
     """
     places = home(project)
-    in_cluster = profile() == "k8s"
+    apart = in_cluster()
     settings = places.dagster / "dagster.yaml"
-    if in_cluster and not settings.is_file():
+    if apart and not settings.is_file():
         raise BadProfile(
             f"{settings} is missing: in profile k8s the chart mounts it. Set DAGSTER_HOME to the folder where it does"
         )
-    folders = (places.state,) if in_cluster else (places.state, places.store_folder, places.dagster)
+    folders = (places.state,) if apart else (places.state, places.store_folder, places.dagster)
     for folder in (*folders, places.locks):
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -114,3 +110,14 @@ def prepare(project: Path = PROJECT) -> Home:
         temporary.replace(settings)
     os.environ["DAGSTER_HOME"] = str(places.dagster)
     return places
+
+
+def _said(environ: Mapping[str, str]) -> Profile | None:
+    said = environ.get("ASCEND_PROFILE", "").strip()
+    for name in get_args(Profile):
+        if said == name:
+            found: Profile = name
+            return found
+    if said:
+        raise BadProfile(f"ASCEND_PROFILE is {said[:80]!r}: write one of {', '.join(get_args(Profile))}, or unset it")
+    return None

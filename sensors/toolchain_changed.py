@@ -22,7 +22,7 @@ from ascend_assets.operations.stale import Freshness
 from ascend_assets.stage import AssetKey, Tools
 from resources.ascend.toolchain import ToolchainError, ToolchainIdentity
 from resources.configurable import AscendToolchain, Project, Warehouse
-from resources.home import profile
+from resources.home import in_cluster
 from resources.store.objects import StoreError
 from sensors.jobs import Job
 from sensors.turns import beginning_with
@@ -86,7 +86,7 @@ def build(jobs: Sequence[Job]) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, store: Warehouse, toolchain: AscendToolchain, project: Project
     ) -> dg.SensorResult:
         """One tick: look at so many compiled models as time allows, answer, and ask for what is switched on."""
-        if profile() == "k8s":
+        if in_cluster():
             return dg.SensorResult(skip_reason=_IN_A_CLUSTER, cursor=context.cursor)
         try:
             tools = graph.tools(store, toolchain, project)

@@ -17,10 +17,10 @@ def init() -> None:
     project to the remote's newest commit. Changes nothing else, and may be called again at any time.
     """
     from resources.ascend.device_nodes import npus
-    from resources.home import prepare, profile
+    from resources.home import in_cluster, prepare
 
     say(f"state: {prepare().state}")
-    if profile() == "k8s":
+    if in_cluster():
         from ascend_assets.operations import bootstrap
 
         bootstrap.run(say)

@@ -57,7 +57,7 @@ def own_figures(command: Command) -> Command:
 
 def figures_in_force(own: Mapping[str, float | None]) -> "InCluster":
     """The figures that ship, the cluster's sizes, and what was given instead. Raises `BadYaml`."""
-    from ascend_assets import cluster_file
+    from ascend_assets.cluster import cluster_file
     from ascend_assets.scale import in_cluster
     from ascend_assets.scale.figures import overheads
 

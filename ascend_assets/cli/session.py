@@ -32,7 +32,7 @@ from resources import git, tarball
 from resources.ascend.choice import Chosen
 from resources.ascend.toolchain import CompileRefused
 from resources.configurable import AscendToolchain, Project, Warehouse
-from resources.home import PROJECT, Home, prepare, profile
+from resources.home import PROJECT, Home, in_cluster, prepare
 from resources.locks import model_lock
 
 _HERE, _HERE_VALUE = STARTED_BY_TAG, "command line"
@@ -130,7 +130,7 @@ def opened(model: str, commit: str, hub: str = "") -> Iterator[Session]:
     Raises `Unusable` for an unknown model, or a hub's version of one that is from none; `BadModel` for a bad file,
     `ModelBusy` where somebody else is at it. In profile k8s always `Unusable`: this pod has neither CANN nor an NPU.
     """
-    if profile() == "k8s":
+    if in_cluster():
         raise Unusable(_IN_A_CLUSTER.format(model=model))
     # SQLAlchemy logs a traceback when Ctrl-C comes while it closes a connection; what matters is raised as well.
     logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL + 1)

@@ -27,6 +27,7 @@ from ascend_assets.declared import Parts, together
 from ascend_assets.fleet import outline
 from ascend_assets.fleet.jobs import JobOutline, Layer, WholeJob, WholeOutline, empty_snapshot
 from ascend_assets.fleet.outline import Unit
+from ascend_assets.history import MODEL_TAG
 
 _KEPT = 32
 """Models whose real definitions are kept: a server that has launched more builds one again in a tenth of a second."""
@@ -64,7 +65,7 @@ class Fleet(RepositoryData):
     def job(self, name: str) -> dg.JobDefinition:
         """A job that can be run. Raises `DagsterInvariantViolationError` for one that there is none of."""
         if name == IMPLICIT_ASSET_JOB_NAME:
-            return WholeJob(lambda names: self.of(names).get_job(name))
+            return WholeJob(self.all_of)
         if self._base.has_job(name):
             return self._base.get_job(name)
         return self.of((self._model_of(name),)).get_job(name)
@@ -79,6 +80,19 @@ class Fleet(RepositoryData):
                     self._real.popitem(last=False)
             self._real.move_to_end(wanted)
             return self._real[wanted]
+
+    def all_of(self, names: Iterable[str]) -> dg.JobDefinition:
+        """Dagster's own job of all assets of some models.
+
+        Runs that are launched from that of one model bear its name, as runs of its other jobs do: Dagster's queue keeps
+        the runs of a model apart by it.
+        """
+        wanted = frozenset(names)
+        job = self.of(wanted).get_job(IMPLICIT_ASSET_JOB_NAME)
+        if len(wanted) != 1:
+            return job
+        (model,) = wanted
+        return job._copy(tags={**job.tags, MODEL_TAG: model})  # noqa: SLF001 - Dagster's other ways name it anew
 
     def definitions(self, names: Iterable[str]) -> dg.Definitions:
         """The real definitions of some models, built anew."""
@@ -207,7 +221,7 @@ class FleetRepository(dg.RepositoryDefinition):
 
     def get_implicit_job_def_for_assets(self, asset_keys: Iterable[dg.AssetKey]) -> dg.JobDefinition:
         """Dagster's own job of all assets of the models in question: the command line asks."""
-        return self._fleet.of({key.path[0] for key in asset_keys}).get_job(IMPLICIT_ASSET_JOB_NAME)
+        return self._fleet.all_of({key.path[0] for key in asset_keys})
 
     def get_maybe_subset_job_def(
         self,

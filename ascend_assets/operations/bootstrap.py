@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 
 import dagster as dg
 
-from ascend_assets import cluster_file, database, pools
+from ascend_assets import database, pools
+from ascend_assets.cluster import cluster_file
 from resources import git_clone
 from resources.git_address import remote
 from resources.home import home, repository

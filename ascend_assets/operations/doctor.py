@@ -19,7 +19,7 @@ from ascend_assets.yaml_file import BadYaml
 from resources.allowed_signers import Person, Signers, parse
 from resources.ascend.cann.errors import NoInstallation
 from resources.ascend.choice import BadChoice, choose
-from resources.home import PROJECT, Home, home, profile
+from resources.home import PROJECT, Home, home, in_cluster
 from resources.registry.approvals import NAMESPACE
 
 __all__ = ["Finding", "examine"]
@@ -45,7 +45,7 @@ def examine(defs: Path = models.DEFS) -> tuple[Finding, ...]:
 
 def _of_profile(places: Home, defs: Path) -> Iterator[Finding]:
     """Dagster's settings, and in profile k8s the cluster."""
-    if profile() != "k8s":
+    if not in_cluster():
         yield _settings(places)
         return
     try:
@@ -71,7 +71,7 @@ def _policy_and_models(defs: Path) -> Iterator[Finding]:
             yield signers(environment, now)
     yield _models(defs)
     # In a cluster it is each step's image that has CANN, and not where this is asked.
-    if profile() != "k8s":
+    if not in_cluster():
         yield _toolchain(policy)
 
 

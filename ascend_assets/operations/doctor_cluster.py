@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from ascend_assets import cluster_file, database, pods, pools
-from ascend_assets.cluster_file import BadCluster
+from ascend_assets import database, pools
+from ascend_assets.cluster import cluster_file, pods
+from ascend_assets.cluster.cluster_file import BadCluster
 from ascend_assets.gates.wording import listing
 from ascend_assets.operations.finding import Finding
 from ascend_assets.spec import ModelSpec

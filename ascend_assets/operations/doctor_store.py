@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ascend_assets.operations.doctor_machine import nearest
 from ascend_assets.operations.finding import Finding
-from resources.home import Home, home, profile
+from resources.home import Home, home, in_cluster
 from resources.registry.ledger import CLOCK_TOLERANCE
 from resources.store.durable import sync_folder, whole_file
 from resources.store.objects import BadSetting, StoreDenied, StoreError, StoreUnfit, StoreUnreachable
@@ -34,7 +34,7 @@ _CLOCK = "the clock could not be compared: the store was not reached"
 def store(places: Home) -> tuple[Finding, Finding]:
     """The store, and the clock of this machine against the store's."""
     folder = places.store_folder
-    if folder is not None and profile() == "k8s":
+    if folder is not None and in_cluster():
         try:
             open_store(places.store)
         except BadSetting as error:

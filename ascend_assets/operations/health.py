@@ -18,7 +18,7 @@ from ascend_assets.stage import Tools
 from resources import ssh_signatures
 from resources.ascend.choice import Opener, that_made
 from resources.ascend.toolchain import ToolchainError
-from resources.home import profile
+from resources.home import in_cluster
 from resources.registry import released as registered
 from resources.registry.admissions import Requirement
 from resources.registry.bundles import Bundle
@@ -151,8 +151,9 @@ def _content(tools: Tools, released: Released) -> tuple[Requirement, dict[str, P
 
 
 def _loads(tools: Tools, released: Released, right: Mapping[str, Path]) -> Requirement:
-    apart = profile() == "k8s"
-    openers = {r.toolchain.name: that_made(r.toolchain.name, tools.toolchain, apart=apart) for r in released.releases}
+    openers = {
+        r.toolchain.name: that_made(r.toolchain.name, tools.toolchain, apart=in_cluster()) for r in released.releases
+    }
     foreign = sorted(name for name, opener in openers.items() if opener is None)
     if foreign:
         mine = tools.chosen or tools.toolchain.describe().name

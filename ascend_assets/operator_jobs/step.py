@@ -10,7 +10,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ascend_assets import deployments, graph, history, markdown, pods
+from ascend_assets import deployments, graph, history, markdown
+from ascend_assets.cluster import pods
 from ascend_assets.stage import Tools
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.registry.admissions import Requirement

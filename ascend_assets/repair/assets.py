@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from ascend_assets import beside, declared, graph, history, pods, refusal
+from ascend_assets import beside, declared, graph, history, refusal
+from ascend_assets.cluster import pods
 from ascend_assets.declared import Parts
 from ascend_assets.records import Record
 from ascend_assets.refusal import Left

@@ -5,7 +5,8 @@ Here belongs how the estimate reads in Dagster's UI. Not here: the estimate (`es
 
 import dagster as dg
 
-from ascend_assets import declared, graph, pods
+from ascend_assets import declared, graph
+from ascend_assets.cluster import pods
 from ascend_assets.declared import Parts
 from ascend_assets.records import OnnxRecord, Record
 from ascend_assets.risk import facts, past

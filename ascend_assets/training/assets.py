@@ -10,7 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from ascend_assets import beside, declared, graph, history, pods
+from ascend_assets import beside, declared, graph, history
+from ascend_assets.cluster import pods
 from ascend_assets.codec import UnreadableRecord, read_record
 from ascend_assets.declared import Parts
 from ascend_assets.production.records import ProductionRecord

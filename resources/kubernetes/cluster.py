@@ -1,7 +1,7 @@
 """What a Kubernetes cluster has for us, as `cluster.yaml` says it: NPUs by SoC, images by CANN version, sizes by stage.
 
-Here belong the types and the rules between their fields. Not here: reading the file (`ascend_assets/cluster_file.py`),
-or a pod (`pod.py`).
+Here belong the types and the rules between their fields. Not here: reading the file
+(`ascend_assets/cluster/cluster_file.py`), or a pod (`pod.py`).
 
 Names of resources, labels and annotations are MindCluster's: device plugin, `pkg/common/constants.go`, and its
 scheduling guide.

@@ -1,7 +1,8 @@
 """A step's pod, as the tag `dagster-k8s/config` of its op, by dagster-k8s's names.
 
 Here belongs what a need comes to in a cluster, as pure functions. Not here: which step needs what
-(`ascend_assets/pods.py`), or what every pod has alike (the Helm chart's values: secrets, the instance's settings).
+(`ascend_assets/cluster/pods.py`), or what every pod has alike (the Helm chart's values: secrets, the instance's
+settings).
 
 Sources: the device plugin wants requests and limits of an NPU alike. With volcano its number comes as an annotation of
 the pod and goes into `ASCEND_VISIBLE_DEVICES` (MindCluster's samples of inference); without, the device plugin sets

@@ -1,7 +1,7 @@
 """How a pod is, as the API tells it: why it waits, why it was lost, and whether its step may be started anew.
 
 Here belong reading the API's JSON with suspicion, and decisions about it, as pure functions. Not here: asking the API
-(`ascend_assets/cluster_watch.py`).
+(`ascend_assets/cluster/watch.py`).
 """
 
 from collections.abc import Mapping, Sequence

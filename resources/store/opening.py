@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.home import home, profile
+from resources.home import home, in_cluster
 from resources.store.folder import FolderStore
 from resources.store.objects import BadSetting, BlobStore
 
@@ -29,7 +29,7 @@ def open_store(address: str) -> BlobStore:
         return _bucket(address, S3Settings.from_environment(os.environ), home().state / "cache")
     if "://" in address:
         raise BadSetting(f"{address[:200]!r} is no store that there is: ASCEND_STORE is s3://bucket/prefix or a folder")
-    if profile() == "k8s":
+    if in_cluster():
         raise BadSetting(
             f"the store is the folder {address[:200]}, which other pods do not see: in profile k8s set ASCEND_STORE to "
             "s3://bucket/prefix, for the code location, the daemon and the webserver alike"

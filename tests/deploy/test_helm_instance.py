@@ -14,7 +14,7 @@ from dagster._core.instance.config import PoolGranularity, dagster_instance_conf
 from dagster._serdes import ConfigurableClassData
 from dagster_k8s.container_context import K8sContainerContext
 
-from ascend_assets.cluster_launcher import ClusterRunLauncher
+from ascend_assets.cluster.launcher import ClusterRunLauncher
 from ascend_assets.operations.doctor_cluster import lacking
 
 LOCAL = Path(__file__).resolve().parents[2] / "deploy" / "cann" / "dagster.yaml"

@@ -1,7 +1,7 @@
 """Small jobs whose steps run in pods of profile k8s: one that can be lost, one whose gate says no.
 
 Here belong the jobs; a step's process imports this file. Not here: the cluster, or what is tested
-(`tests/ascend_assets/test_cluster_steps.py`).
+(`tests/ascend_assets/cluster/test_cluster_steps.py`).
 """
 
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from ascend_assets.executor import k8s
-from ascend_assets.restarting import restarted
+from ascend_assets.cluster.executor import k8s
+from ascend_assets.cluster.restarting import restarted
 from resources.store.objects import StoreUnreachable
 
 FOLDER = "POD_JOBS"

@@ -13,6 +13,7 @@ from tiny import DEFS_YAML
 from ascend_assets import models
 from ascend_assets.definitions import ModelFiles, build_defs, build_repository
 from ascend_assets.fleet.repository import FleetRepository
+from ascend_assets.history import MODEL_TAG
 
 ALL = "__ASSET_JOB"
 
@@ -127,6 +128,17 @@ def test_what_is_selected_is_the_real_steps_of_those_models(tmp_path: Path) -> N
     gate = next(key for key in repository.asset_graph.asset_check_keys if key.asset_key == check.asset_key)
     judged = repository.get_maybe_subset_job_def(ALL, asset_selection=set(), asset_check_selection={gate})
     assert {node.name for node in judged.nodes} == {"three__lint__gate"}
+
+
+def test_what_is_selected_of_one_model_is_kept_apart_from_its_other_runs(tmp_path: Path) -> None:
+    """By the tag that Dagster's queue looks at: a click on Materialize brings none of its own."""
+    repository = build_repository(write(tmp_path, "one", "two"))
+    sources = [dg.AssetKey([model, "source"]) for model in ("one", "two")]
+    of_one = repository.get_maybe_subset_job_def(ALL, asset_selection={sources[0]})
+    assert of_one.get_job_snapshot().tags == of_one.run_tags == {MODEL_TAG: "one"}
+    assert repository.get_implicit_job_def_for_assets(sources[:1]).run_tags == {MODEL_TAG: "one"}
+    of_both = repository.get_maybe_subset_job_def(ALL, asset_selection=set(sources))
+    assert MODEL_TAG not in of_both.run_tags
 
 
 def test_a_model_whose_name_begins_another_keeps_its_jobs(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sandbox import git
 
 from ascend_assets import pools
 from ascend_assets.cli import commands
-from ascend_assets.cluster_file import BadCluster
+from ascend_assets.cluster.cluster_file import BadCluster
 from ascend_assets.operations import bootstrap
 from ascend_assets.operations.bootstrap import NoDatabase
 from resources.store.objects import BadSetting

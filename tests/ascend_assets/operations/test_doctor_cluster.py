@@ -21,7 +21,7 @@ CLUSTER: dict[str, Any] = {
 }
 SETTINGS: dict[str, Any] = {
     "storage": {"postgres": {}},
-    "run_launcher": {"module": "ascend_assets.cluster_launcher", "class": "ClusterRunLauncher"},
+    "run_launcher": {"module": "ascend_assets.cluster.launcher", "class": "ClusterRunLauncher"},
     "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
     "run_retries": {"enabled": True, "retry_on_asset_or_op_failure": False},
     "concurrency": {"pools": {"granularity": "op"}},

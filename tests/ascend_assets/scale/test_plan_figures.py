@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from ascend_assets import cluster_file
+from ascend_assets.cluster import cluster_file
 from ascend_assets.scale import in_cluster
 from ascend_assets.scale.figures import Figure, Overheads, overheads, weakest
 from resources.home import PROJECT

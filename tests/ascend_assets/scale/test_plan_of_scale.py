@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ascend_assets import cluster_file
+from ascend_assets.cluster import cluster_file
 from ascend_assets.scale import day, in_cluster
 from ascend_assets.scale.demand import Demand
 from ascend_assets.scale.figures import overheads

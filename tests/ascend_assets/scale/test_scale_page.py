@@ -2,7 +2,7 @@
 
 import scale_doc
 
-from ascend_assets import cluster_file
+from ascend_assets.cluster import cluster_file
 from ascend_assets.scale import in_cluster
 from ascend_assets.scale.demand import Demand
 from ascend_assets.scale.figures import overheads

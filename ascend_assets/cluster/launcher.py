@@ -1,6 +1,6 @@
 """The run launcher of profile k8s: dagster-k8s's own, that takes an API server which is away for no death of a run.
 
-Here belongs how a run's own pod is started and looked at. Not here: steps' pods (`cluster_watch.py`), or the launcher
+Here belongs how a run's own pod is started and looked at. Not here: steps' pods (`watch.py`), or the launcher
 of one machine (`run_launcher.py`).
 
 Dagster's monitoring takes every run worker of which nobody can say anything for dead. While the API server restarts
@@ -16,7 +16,7 @@ from dagster_k8s.job import get_job_name_from_run_id
 from kubernetes.client import ApiException  # noqa: TID253 - whatever loads this loads dagster_k8s
 from urllib3.exceptions import HTTPError
 
-from ascend_assets.cluster_client import Client
+from ascend_assets.cluster.client import Client
 
 
 class ClusterRunLauncher(K8sRunLauncher):

@@ -11,7 +11,7 @@ from kube_shim import Node, Pace, Shim, running_shim
 from kubernetes.client import BatchV1Api, CoreV1Api
 from kubernetes.config import new_client_from_config
 
-from ascend_assets.cluster_client import Client, StillWorking
+from ascend_assets.cluster.client import Client, StillWorking
 
 QUICK = Pace(look=0.05, image_retry=0.2, restart=0.1, job_retry=0.1, node_lost=0.3)
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from kube_shim import Node, Pace, Shim, running_shim
 
-from ascend_assets import cluster_file, cluster_steps
+from ascend_assets.cluster import cluster_file, steps
 from resources.home import PROJECT
 
 PATIENCE = 240.0
@@ -39,7 +39,7 @@ def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shim]:
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(cluster_steps, "AGAIN_SECONDS", 1)
+    monkeypatch.setattr(steps, "AGAIN_SECONDS", 1)
     with running_shim(tmp_path / "shim", [Node("one", {"cpu": "8"})], env=variables, pace=QUICK) as running:
         yield running
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from ascend_assets.restarting import TIMES, restarted, restarting
+from ascend_assets.cluster.restarting import TIMES, restarted, restarting
 from resources.store.objects import CorruptBlob, StoreUnreachable
 
 PASSING = [StoreUnreachable("no answer"), dg.DagsterExecutionInterruptedError(), KeyboardInterrupt()]

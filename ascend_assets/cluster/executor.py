@@ -1,7 +1,7 @@
 """Which executor runs a run's steps: one process on one machine, a pod per step in profile k8s.
 
 Here belongs the choice, and what a run's form may say of it. Not here: what a pod asks for (`pods.py`), or how the
-steps in pods are started and watched (`cluster_steps.py`).
+steps in pods are started and watched (`steps.py`).
 """
 
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
 
-from resources.home import profile
+from resources.home import in_cluster
 
 if TYPE_CHECKING:
     from dagster._core.executor.base import Executor
@@ -34,7 +34,7 @@ _CONFIG = {
 
 def executor() -> dg.ExecutorDefinition:
     """The code location's executor. Raises `BadProfile`."""
-    if profile() == "k8s":
+    if in_cluster():
         return k8s
     # One process: a stage's real work runs outside Python's lock or in a child process, and a step of its own process
     # would cost more than most stages.
@@ -44,6 +44,6 @@ def executor() -> dg.ExecutorDefinition:
 @dg.executor(name="k8s", config_schema=_CONFIG, requirements=multiple_process_executor_requirements())
 def k8s(context: dg.InitExecutorContext) -> "Executor":
     """`dagster_k8s.k8s_job_executor`: a Kubernetes Job per step. A step whose pod is lost is started anew, twice."""
-    from ascend_assets.cluster_steps import build
+    from ascend_assets.cluster.steps import build
 
     return build(context)

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 from dagster._core.executor.step_delegating import CheckStepHealthResult, StepHandlerContext
 
-from ascend_assets.cluster_client import Client, JobState
-from ascend_assets.cluster_watch import IMAGE_SECONDS, SILENT_SECONDS, UNCONFIRMED_SECONDS, WatchingHandler
+from ascend_assets.cluster.client import Client, JobState
+from ascend_assets.cluster.watch import IMAGE_SECONDS, SILENT_SECONDS, UNCONFIRMED_SECONDS, WatchingHandler
 from resources.kubernetes.pod_state import Pod
 
 STEP, JOB = "tiny__om", "dagster-step-0"

@@ -2,7 +2,7 @@
 
 Here belongs what the executor of profile k8s does beyond dagster_k8s's own: a step whose pod is lost is started anew,
 a bounded number of times, and one that a gate refused never is. Not here: what a pod asks for (`pods.py`), or seeing
-that it is lost (`cluster_watch.py`).
+that it is lost (`watch.py`).
 
 Dagster would start a lost step anew by an op's retry policy alone, and that tries again whatever an op raises, too: a
 refused compilation as well as a power cut.
@@ -18,9 +18,9 @@ from dagster._core.executor.step_delegating import StepDelegatingExecutor
 from dagster_k8s import K8sRunLauncher, k8s_job_executor
 from dagster_k8s.container_context import K8sContainerContext
 
-from ascend_assets import cluster_file
-from ascend_assets.cluster_client import Client
-from ascend_assets.cluster_watch import WatchingHandler
+from ascend_assets.cluster import cluster_file
+from ascend_assets.cluster.client import Client
+from ascend_assets.cluster.watch import WatchingHandler
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext

@@ -2,7 +2,7 @@
 
 Here belongs what dagster-k8s leaves out: it sees that a job has failed or is gone, and neither that one waits for ever,
 nor that a pod of a lost node may still work, nor that a pod has ended without a word. Not here: what a pod's state
-means (`resources/kubernetes/pod_state.py`), or what becomes of the step (`cluster_steps.py`).
+means (`resources/kubernetes/pod_state.py`), or what becomes of the step (`steps.py`).
 """
 
 import time
@@ -15,7 +15,7 @@ from dagster._core.executor.step_delegating import CheckStepHealthResult, StepHa
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.executor import K8sStepHandler
 
-from ascend_assets.cluster_client import Client
+from ascend_assets.cluster.client import Client
 from resources.kubernetes import pod_state
 from resources.kubernetes.pod_state import Lost, Pod
 

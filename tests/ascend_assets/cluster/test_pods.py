@@ -8,7 +8,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from ascend_assets import cluster_file, models, pods
+from ascend_assets import models
+from ascend_assets.cluster import cluster_file, pods
 from ascend_assets.definitions import build_defs
 from ascend_assets.walk import stages
 from resources.kubernetes.cluster import Cluster

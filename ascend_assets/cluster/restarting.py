@@ -1,7 +1,7 @@
 """A step in a pod that is told to end, or whose store is away, is started anew a bounded number of times.
 
 Here belongs which errors pass by themselves, in profile k8s. Elsewhere nothing is wrapped: there a step ends when its
-person, or its machine, does. Not here: a pod that is lost without a word (`cluster_steps.py`).
+person, or its machine, does. Not here: a pod that is lost without a word (`steps.py`).
 
 A pod that is drained or preempted gets SIGTERM first, and Dagster would take the step for failed by its own fault.
 """
@@ -14,11 +14,11 @@ from typing import Any
 
 import dagster as dg
 
-from resources.home import profile
+from resources.home import in_cluster
 from resources.store.objects import StoreUnreachable
 
 TIMES = 2
-"""How often, with the pods that were lost (`cluster_steps.MAX_LOST`)."""
+"""How often, with the pods that were lost (`steps.MAX_LOST`)."""
 STORE_SECONDS = 60
 """How long a store that is away gets, after the tries that its own client makes."""
 POD_SECONDS = 10
@@ -42,7 +42,7 @@ def restarted(make: Callable[..., Any]) -> Callable[..., Any]:
 
     Not once it has told anything of its result: what a gate has said stands.
     """
-    if profile() != "k8s":
+    if not in_cluster():
         return make
     if not inspect.isgeneratorfunction(make):
 
@@ -66,5 +66,5 @@ def restarted(make: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _again(error: BaseException, seconds: int) -> None:
-    if profile() == "k8s":
+    if in_cluster():
         raise dg.RetryRequested(max_retries=TIMES, seconds_to_wait=seconds) from error

@@ -7,7 +7,7 @@ import sys
 import dagster as dg
 import pytest
 
-from ascend_assets.executor import executor
+from ascend_assets.cluster.executor import executor
 from resources.home import PROJECT, BadProfile
 
 
@@ -28,6 +28,7 @@ def test_a_profile_that_there_is_not_is_no_executor(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_step_does_not_pay_for_kubernetes_client_to_be_imported() -> None:
-    code = "import sys; from ascend_assets.executor import executor; executor(); sys.exit('kubernetes' in sys.modules)"
+    called = "from ascend_assets.cluster import executor; executor.executor()"
+    code = f"import sys; {called}; sys.exit('kubernetes' in sys.modules)"
     variables = {"PATH": os.environ["PATH"], "ASCEND_PROFILE": "k8s", "PYTHONPATH": str(PROJECT)}
     assert subprocess.run((sys.executable, "-c", code), env=variables, check=False, timeout=240).returncode == 0

@@ -8,7 +8,7 @@ Op tags and not a job's: Dagster's executor heeds them whether a run starts from
 
 from typing import Any
 
-from ascend_assets import cluster_file
+from ascend_assets.cluster import cluster_file
 from ascend_assets.lint import cann
 from ascend_assets.lint.cann import CannVersionError
 from ascend_assets.spec import ModelSpec

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ascend_assets import cluster_file
-from ascend_assets.cluster_file import BadCluster
+from ascend_assets.cluster import cluster_file
+from ascend_assets.cluster.cluster_file import BadCluster
 from resources.home import PROJECT
 from resources.kubernetes.cluster import PARTS
 

@@ -12,7 +12,7 @@ from dagster._core.test_utils import create_run_for_test
 from dagster_k8s.job import get_job_name_from_run_id
 from kube_shim import Node, Shim, running_shim
 
-from ascend_assets.cluster_launcher import ClusterRunLauncher
+from ascend_assets.cluster.launcher import ClusterRunLauncher
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def launcher(shim: Shim, tmp_path: Path) -> Iterator[ClusterRunLauncher]:
         "kubeconfig_file": str(shim.kubeconfig),
         "load_incluster_config": False,
     }
-    module = {"module": "ascend_assets.cluster_launcher", "class": "ClusterRunLauncher", "config": config}
+    module = {"module": "ascend_assets.cluster.launcher", "class": "ClusterRunLauncher", "config": config}
     with dg.instance_for_test(overrides={"run_launcher": module}) as instance:
         found = instance.run_launcher
         assert isinstance(found, ClusterRunLauncher)
