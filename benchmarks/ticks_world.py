@@ -22,8 +22,9 @@ import onnx
 from ascend_assets import definitions, models
 from ascend_assets.spec import ModelSpec
 from ascend_assets.triggers import Triggers
-from benchmarks import ticks_past, tiny_models
+from benchmarks import ticks_past
 from benchmarks.ticks_past import FIRST
+from benchmarks.two_layers import labels, two_layers
 from resources.configurable import Project, Warehouse
 from resources.home import Home
 from resources.registry.admissions import Admission
@@ -157,7 +158,7 @@ def _project(root: Path, count: int) -> tuple[Path, Path]:
     """A project of so many models in git: a third from a hub, a third trained again by itself."""
     work, origin, project = root / "work", root / "origin.git", root / "project"
     work.mkdir(parents=True)
-    model, evaluation = tiny_models.tiny(), np.random.default_rng(7).normal(size=(64, 8)).astype(np.float32)
+    model, evaluation = two_layers(), np.random.default_rng(7).normal(size=(64, 8)).astype(np.float32)
     for number in range(count):
         name = f"m_{number:03}"
         folder = work / "ascend_assets" / "defs" / name
@@ -168,7 +169,7 @@ def _project(root: Path, count: int) -> tuple[Path, Path]:
         (folder / "defs.yaml").write_text(_DEFS.format(name=name, source=source, more=more))
         (folder / "train.py").write_text("# trains\n")
         onnx.save(model, str(folder / "model.onnx"))
-        np.savez(folder / "evaluation.npz", x=evaluation, labels=tiny_models.labels(evaluation))
+        np.savez(folder / "evaluation.npz", x=evaluation, labels=labels(evaluation))
     (work / "requirements.lock").write_text("numpy==2.0 --hash=sha256:0\n")
     git(root, "init", "-q", "-b", "main", str(work))
     git(work, "add", "-A")

@@ -6,14 +6,13 @@ Here belong their files. Not here: what is measured on them.
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from ascend_assets import models
 from ascend_assets.new_model import Declared, render
+from benchmarks.two_layers import labels, two_layers
 
 PLAIN = "plain"
 SHIPPED = "shipped"
@@ -45,7 +44,7 @@ def write_definitions(folder: Path, count: int, kind: str = PLAIN) -> tuple[str,
 
 def write_models(folder: Path, wanted: Sequence[str], *, seed: int = 0) -> None:
     """Models that can be built, of the same weights and evaluation data; their defs.yaml stay where there are some."""
-    model, x = tiny(seed), np.random.default_rng(7).normal(size=(64, 8)).astype(np.float32)
+    model, x = two_layers(seed), np.random.default_rng(7).normal(size=(64, 8)).astype(np.float32)
     for name in wanted:
         place = folder / name
         place.mkdir(parents=True, exist_ok=True)
@@ -58,33 +57,3 @@ def write_models(folder: Path, wanted: Sequence[str], *, seed: int = 0) -> None:
 def copy_shipped(folder: Path, name: str = "digits_cnn") -> None:
     """A shipped model with all of its own code."""
     shutil.copytree(models.DEFS / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-
-
-def weights(seed: int = 0) -> tuple[Any, Any]:
-    """The weights of both layers."""
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(8, 16)).astype(np.float32), rng.normal(size=(16, 4)).astype(np.float32)
-
-
-def labels(x: Any, seed: int = 0) -> Any:  # noqa: ANN401 - an array
-    """What the model says of samples, so that its accuracy is 1."""
-    first, second = weights(seed)
-    return (np.maximum(x @ first, 0) @ second).argmax(axis=1)
-
-
-def tiny(seed: int = 0) -> onnx.ModelProto:
-    """Two layers."""
-    first, second = weights(seed)
-    nodes = [
-        helper.make_node("MatMul", ["x", "first"], ["hidden"], name="hidden"),
-        helper.make_node("Relu", ["hidden"], ["active"], name="active"),
-        helper.make_node("MatMul", ["active", "second"], ["logits"], name="logits"),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 8])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 4])],
-        [numpy_helper.from_array(first, "first"), numpy_helper.from_array(second, "second")],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

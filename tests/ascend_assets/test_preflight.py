@@ -9,11 +9,11 @@ import pytest
 import strange_models
 from onnx import helper
 from strange_models import BAD, GOOD, tokens
-from tiny import tiny_model
 
 from ascend_assets import preflight
 from ascend_assets.preflight import Preflight
 from ascend_assets.preflight_inputs import NotUsable
+from benchmarks.two_layers import two_layers
 from resources.ascend.options import CompileOptions
 from resources.onnx_files.limits import OnnxFileError
 
@@ -113,13 +113,13 @@ def test_a_bad_model_is_unusable_in_one_line_that_names_the_file(tmp_path: Path,
 
 
 def test_a_batch_that_nobody_named_is_one_and_that_is_remembered(tmp_path: Path) -> None:
-    found = judged(tmp_path, tiny_model())
+    found = judged(tmp_path, two_layers())
     assert found.options.input_shape == {"x": (1, 8)}
     assert found.assumed == ("x",)
 
 
 def test_a_named_batch_is_no_assumption(tmp_path: Path) -> None:
-    found = judged(tmp_path, tiny_model(), batch=3)
+    found = judged(tmp_path, two_layers(), batch=3)
     assert found.options.input_shape == {"x": (3, 8)}
     assert found.assumed == ()
 
@@ -152,7 +152,7 @@ def test_a_wrong_shape_is_told_with_the_right_one(
     tmp_path: Path, shapes: dict[str, tuple[int, ...]], batch: int | None, message: str
 ) -> None:
     with pytest.raises(NotUsable, match=message):
-        judged(tmp_path, tiny_model(), shapes=shapes, batch=batch)
+        judged(tmp_path, two_layers(), shapes=shapes, batch=batch)
 
 
 X = np.zeros((4, 8), np.float32)
@@ -172,7 +172,7 @@ X = np.zeros((4, 8), np.float32)
 )
 def test_wrong_arrays_are_told_with_what_the_model_takes(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
     with pytest.raises(NotUsable, match=message):
-        judged(tmp_path, tiny_model(), inputs=saved(tmp_path, **arrays))
+        judged(tmp_path, two_layers(), inputs=saved(tmp_path, **arrays))
 
 
 def test_a_scalar_input_can_be_given(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_scalar_input_can_be_given(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", ["tiny", "opset_20", "overflowing"])
 def test_the_object_has_exactly_the_promised_keys(tmp_path: Path, model: str) -> None:
-    found = preflight.as_json(judged(tmp_path, {**BAD, "tiny": tiny_model}[model]()))
+    found = preflight.as_json(judged(tmp_path, {**BAD, "tiny": two_layers}[model]()))
     assert set(found) == KEYS
     assert found["origin"] == "emulated"
     assert all(set(verdict) == VERDICT for verdict in found["verdicts"])

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hub_server import FakeHub
 from sandbox import Sandbox
-from tiny import tiny_model
+
+from benchmarks.two_layers import two_layers
 
 HUB_MODEL = "somebody/tiny"
 SOURCE = "source: {onnx: model.onnx}"
@@ -16,7 +17,7 @@ SOURCE = "source: {onnx: model.onnx}"
 def hub_files(seed: int = 0, **config: Any) -> dict[str, bytes]:
     """What a version of the tiny model has on the hub."""
     return {
-        "model.onnx": tiny_model(seed).SerializeToString(),
+        "model.onnx": two_layers(seed).SerializeToString(),
         "config.json": json.dumps({"hidden_size": 16, "num_labels": 4, **config}).encode(),
         "README.md": b"# tiny",
     }

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from tiny import DEFS_YAML, weights
+from tiny import DEFS_YAML
+
+from benchmarks.two_layers import weights
 
 MASK = -1e9
 TWO_TARGETS = DEFS_YAML.replace(

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
-from tiny import tiny_model
+
+from benchmarks.two_layers import two_layers
 
 FLOAT, FLOAT16, INT64 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64
 _RNG = np.random.default_rng(3)
@@ -203,15 +204,15 @@ BAD: dict[str, Callable[[], onnx.ModelProto]] = {
     "greedy_inside": greedy_inside,
     "zero_dimension": zero_dimension,
     "huge_name": lambda: named("n" * 100_000),
-    "opset_20": lambda: tiny_model(opset=20),
-    "overflowing": lambda: tiny_model(scale=1e6),
+    "opset_20": lambda: two_layers(opset=20),
+    "overflowing": lambda: two_layers(scale=1e6),
 }
 """Models that cannot be used, or must be refused."""
 
 
 def write_bytes(folder: Path) -> dict[str, Path]:
     """Files that hold no model at all, and things that are no file."""
-    whole = tiny_model().SerializeToString()
+    whole = two_layers().SerializeToString()
     flipped = bytearray(whole)
     for at in range(40, len(whole), 97):
         flipped[at] ^= 0x10

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from strange_models import tokens
 from test_repair_command import KEYS, attention, inputs_of, written
-from tiny import tiny_model
+
+from benchmarks.two_layers import two_layers
 
 if TYPE_CHECKING:
     from cli_fixtures import Ascend
@@ -35,7 +36,7 @@ def log(folder: Path, text: str = REFUSAL) -> Path:
 
 
 def test_a_healthy_model_has_no_cause_to_be_believed(tmp_path: Path, ascend: "Ascend") -> None:
-    ended = ascend("diagnose", written(tmp_path, tiny_model()), "--json")
+    ended = ascend("diagnose", written(tmp_path, two_layers()), "--json")
     found = ended.object
     assert (ended.code, ended.err) == (0, "")
     assert set(found) == KEYS
@@ -84,7 +85,7 @@ def test_a_log_comes_from_a_pipe_too(here: Here, monkeypatch: pytest.MonkeyPatch
 
 def test_a_log_is_about_the_model_beside_it(tmp_path: Path, here: Here) -> None:
     """The emulator finds nothing; the real compiler did."""
-    code, out, _ = here("diagnose", str(written(tmp_path, tiny_model())), "--log", str(log(tmp_path)), "--json")
+    code, out, _ = here("diagnose", str(written(tmp_path, two_layers())), "--log", str(log(tmp_path)), "--json")
     found = json.loads(out)
     assert (code, found["healthy"]) == (1, False)
     assert found["causes"][0]["nodes"] == ["hidden"]

@@ -15,8 +15,8 @@ import pytest
 import strange_models
 from onnx import helper, numpy_helper
 from strange_models import named
-from tiny import tiny_model
 
+from benchmarks.two_layers import two_layers
 from resources.home import PROJECT
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_a_file_without_permission_is_told_in_one_line(
     def denied(path: Path, *_: Any) -> int:  # root, who runs some CI, may read everything
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    path = written(tmp_path, tiny_model())
+    path = written(tmp_path, two_layers())
     monkeypatch.setattr("resources.regular_files.os.open", denied)
     code, out, err = here("preflight", str(path), "--json")
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -60,7 +60,7 @@ def test_a_file_without_permission_is_told_in_one_line(
 
 
 def test_a_refused_model_prints_its_object_and_one_line(tmp_path: Path, ascend: "Ascend") -> None:
-    ended = ascend("preflight", written(tmp_path, tiny_model(scale=1e6)), "--json")
+    ended = ascend("preflight", written(tmp_path, two_layers(scale=1e6)), "--json")
     assert ended.code == 1
     found = ended.object
     assert found["first_bad_layer"]["node"] == "hidden"
@@ -71,13 +71,13 @@ def test_a_refused_model_prints_its_object_and_one_line(tmp_path: Path, ascend: 
 
 
 def test_an_admissible_model_prints_its_object_and_nothing_else(tmp_path: Path, ascend: "Ascend") -> None:
-    ended = ascend("preflight", written(tmp_path, tiny_model()), "--json", "--soc", "Ascend910B3", "--batch", "4")
+    ended = ascend("preflight", written(tmp_path, two_layers()), "--json", "--soc", "Ascend910B3", "--batch", "4")
     assert (ended.code, ended.err) == (0, "")
     assert ended.object["soc"] == "Ascend910B3"
 
 
 def test_a_person_reads_what_was_assumed_what_it_comes_to_and_who_says_so(tmp_path: Path, ascend: "Ascend") -> None:
-    ended = ascend("preflight", written(tmp_path, tiny_model()), COLUMNS="100")
+    ended = ascend("preflight", written(tmp_path, two_layers()), COLUMNS="100")
     assert ended.code == 0
     assert "a batch of 1 is assumed: --batch N for another" in ended.out
     assert "emulated on this machine's CPU" in ended.out
@@ -89,7 +89,7 @@ def test_a_person_reads_what_was_assumed_what_it_comes_to_and_who_says_so(tmp_pa
 
 @pytest.mark.parametrize("columns", [40, 80, 100, 200])
 def test_tables_fit_the_terminal(tmp_path: Path, ascend: "Ascend", columns: int) -> None:
-    ended = ascend("preflight", written(tmp_path, tiny_model(scale=1e6)), COLUMNS=str(columns))
+    ended = ascend("preflight", written(tmp_path, two_layers(scale=1e6)), COLUMNS=str(columns))
     lines = ended.out.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("refused"))
     end = next(i for i, line in enumerate(lines) if line.startswith("estimate"))
@@ -119,7 +119,7 @@ def test_tables_fit_the_terminal(tmp_path: Path, ascend: "Ascend", columns: int)
 def test_a_bad_option_is_told_with_the_good_ones(
     tmp_path: Path, here: "Callable[..., Any]", options: list[str], says: str
 ) -> None:
-    code, out, err = here("preflight", str(written(tmp_path, tiny_model())), "--json", *options)
+    code, out, err = here("preflight", str(written(tmp_path, two_layers())), "--json", *options)
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert line.startswith("ascend: ")
@@ -165,7 +165,7 @@ def test_a_terminal_without_the_letters_is_no_error(tmp_path: Path, ascend: "Asc
 
 @pytest.mark.parametrize(("scale", "code"), [(1.0, 0), (1e6, 1)])
 def test_a_reader_that_goes_away_changes_no_answer(tmp_path: Path, scale: float, code: int) -> None:
-    path = written(tmp_path, tiny_model(scale=scale))
+    path = written(tmp_path, two_layers(scale=scale))
     command = [sys.executable, "-m", "ascend_assets.cli", "preflight", str(path), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=PROJECT) as process:
         assert process.stdout is not None

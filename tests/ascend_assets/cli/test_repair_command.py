@@ -14,9 +14,9 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from strange_models import BAD, named, tokens, weight
 from test_preflight_command import HOSTILE, UNREADABLE
 from test_start import HEAVY, loaded
-from tiny import tiny_model
 
 from ascend_assets import preflight
+from benchmarks.two_layers import two_layers
 from resources.ascend.options import CompileOptions
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_a_model_that_fails_is_mended_and_the_answer_holds(tmp_path: Path, ascen
 
 
 def test_a_healthy_model_is_handed_back_as_it_is(tmp_path: Path, ascend: "Ascend") -> None:
-    path = written(tmp_path, tiny_model())
+    path = written(tmp_path, two_layers())
     ended = ascend("repair", path, "-o", "fixed.onnx", "--json", "--batch", "2")
     found = ended.object
     assert (ended.code, ended.err) == (0, "")
@@ -95,7 +95,7 @@ def test_a_healthy_model_is_handed_back_as_it_is(tmp_path: Path, ascend: "Ascend
 
 
 def test_where_options_mend_it_the_file_stays_what_it_was(tmp_path: Path, here: Here) -> None:
-    path, fixed = written(tmp_path, tiny_model()), tmp_path / "fixed.onnx"
+    path, fixed = written(tmp_path, two_layers()), tmp_path / "fixed.onnx"
     code, out, _ = here("repair", str(path), "-o", str(fixed), "--json", "--soc", "310P3")
     found = json.loads(out)
     assert code == 0
@@ -107,7 +107,7 @@ def test_where_options_mend_it_the_file_stays_what_it_was(tmp_path: Path, here: 
 
 def test_a_newer_opset_is_converted(tmp_path: Path, here: Here) -> None:
     fixed = tmp_path / "fixed.onnx"
-    code, out, _ = here("repair", str(written(tmp_path, tiny_model(opset=20))), "-o", str(fixed), "--json")
+    code, out, _ = here("repair", str(written(tmp_path, two_layers(opset=20))), "-o", str(fixed), "--json")
     found = json.loads(out)
     assert code == 0
     assert [remedy["kind"] for remedy in found["remedies"]] == ["convert_opset"]
@@ -168,14 +168,14 @@ def test_what_is_broken_or_unsafe_is_not_repaired(tmp_path: Path, here: Here, na
     ],
 )
 def test_a_bad_option_is_told_before_any_work(tmp_path: Path, here: Here, options: list[str], says: str) -> None:
-    code, out, err = here("repair", str(written(tmp_path, tiny_model(scale=1e6))), "--json", *options)
+    code, out, err = here("repair", str(written(tmp_path, two_layers(scale=1e6))), "--json", *options)
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert says in line
 
 
 def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path: Path, here: Here) -> None:
-    path, fixed = written(tmp_path, tiny_model()), tmp_path / "fixed.onnx"
+    path, fixed = written(tmp_path, two_layers()), tmp_path / "fixed.onnx"
     fixed.write_bytes(b"mine")
     code, _, err = here("repair", str(path), "-o", str(fixed))
     assert (code, fixed.read_bytes()) == (2, b"mine")
@@ -186,7 +186,7 @@ def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path: Path, here: 
 
 
 def test_no_attempts_change_nothing(tmp_path: Path, here: Here) -> None:
-    path = written(tmp_path, tiny_model(opset=20))
+    path = written(tmp_path, two_layers(opset=20))
     code, out, _ = here("repair", str(path), "--attempts", "0", "--json")
     found = json.loads(out)
     assert (code, found["repaired"], found["attempts"]) == (1, False, [])
@@ -211,14 +211,14 @@ def test_a_person_reads_causes_changes_and_the_command(
 
 
 def test_the_environment_chooses_the_language_and_nothing_heavy_is_loaded(tmp_path: Path) -> None:
-    path = written(tmp_path, tiny_model(opset=20))
+    path = written(tmp_path, two_layers(opset=20))
     names = loaded(tmp_path, "repair", str(path), "--json", LANG="zh_CN.UTF-8")
     assert "0" in names
     assert not names.intersection({*HEAVY, "openai", "httpx"})
 
 
 def test_an_edit_that_is_not_written_is_told(tmp_path: Path, here: Here) -> None:
-    path = written(tmp_path, tiny_model(opset=20))
+    path = written(tmp_path, two_layers(opset=20))
     _, out, _ = here("repair", str(path), "--lang", "en")
     assert "NOT WRITTEN" in out
     assert "--model=FIXED.onnx" in out
@@ -244,7 +244,7 @@ def test_names_do_not_move_the_cursor(tmp_path: Path, here: Here) -> None:
 
 def test_weights_are_never_changed_by_themselves(tmp_path: Path, here: Here) -> None:
     """On a SoC whose cube takes nothing but FP16 a weight of 1e6 can only be scaled, which a person decides."""
-    path = written(tmp_path, tiny_model(scale=1e6))
+    path = written(tmp_path, two_layers(scale=1e6))
     code, out, _ = here("repair", str(path), "--json")
     found = json.loads(out)
     assert all(
@@ -270,7 +270,7 @@ def test_the_same_file_has_the_same_answer(tmp_path: Path, here: Here) -> None:
 
 def test_a_model_with_weights_beside_it_can_be_repaired_elsewhere(tmp_path: Path, here: Here) -> None:
     path, elsewhere = tmp_path / "apart.onnx", tmp_path / "elsewhere"
-    onnx.save(tiny_model(), path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    onnx.save(two_layers(), path, save_as_external_data=True, location="w.bin", size_threshold=0)
     elsewhere.mkdir()
     assert here("repair", str(path), "-o", str(elsewhere / "fixed.onnx"), "--json")[0] == 0
     assert onnx.load(elsewhere / "fixed.onnx").graph.initializer[0].data_location == TensorProto.DEFAULT

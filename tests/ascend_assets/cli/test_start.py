@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import governed
 import onnx
 import pytest
-from tiny import tiny_model
 
+from benchmarks.two_layers import two_layers
 from resources.home import PROJECT
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def loaded(folder: Path, *arguments: str, **env: str) -> set[str]:
 
 
 def test_preflight_does_not_load_what_it_does_not_use(tmp_path: Path) -> None:
-    onnx.save(tiny_model(), tmp_path / "tiny.onnx")
+    onnx.save(two_layers(), tmp_path / "tiny.onnx")
     names = loaded(tmp_path, "preflight", str(tmp_path / "tiny.onnx"), "--json")
     assert "0" in names
     assert not names.intersection(HEAVY)

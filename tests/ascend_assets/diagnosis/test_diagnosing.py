@@ -9,7 +9,6 @@ import pytest
 from conversion_cases import FAILED, X, branching, healthy, net, node, one, opened, options, read, resizing, said, tried
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import tiny_model
 
 from ascend_assets.diagnosis import gather
 from ascend_assets.diagnosis.case import Case, Observation
@@ -20,6 +19,7 @@ from ascend_assets.diagnosis.rules import Rule
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.gates.verdict import Verdict, judge
 from ascend_assets.remedies.kinds import ConvertOpset, ExpandOperators, KeepDtype, SetInputShapes
+from benchmarks.two_layers import two_layers
 from resources.ascend.toolchain import Diagnostic
 
 WORDS = {"en": "It is {what} at {nodes}.", "zh": "在 {nodes} 处为 {what} 情况。"}
@@ -168,7 +168,7 @@ def test_a_fallback_speaks_only_of_messages_that_nothing_else_explains() -> None
     "model",
     [
         healthy(),
-        tiny_model(),
+        two_layers(),
         resizing(),
         resizing(mode="linear"),
         one("Gelu", domain="com.microsoft"),

@@ -20,6 +20,7 @@ from ascend_assets.codec import read_record
 from ascend_assets.drift import assets, look, reference
 from ascend_assets.drift.records import CHECKS, MEASURES, DriftRecord
 from ascend_assets.production.records import ProductionRecord
+from benchmarks import two_layers
 from resources.onnx_files import sessions
 from resources.registry.ledger import LedgerBroken
 from resources.store.objects import blob_key
@@ -38,7 +39,7 @@ class World:
         """Samples, answered as the model does; `wrong`: share of feedback that says otherwise, NaN for no feedback."""
         rng = np.random.default_rng(seed)
         x = (rng.normal(size=(rows, 8)) + shift).astype(np.float32)
-        answers = tiny.labels(x, 0, 1.0).astype(np.int64)
+        answers = two_layers.labels(x).astype(np.int64)
         labels = np.where(rng.random(rows) < wrong, (answers + 1) % 4, answers)
         write(self.folder, {"x": x}, answers, labels=None if np.isnan(wrong) else labels, name=f"s{seed}", **more)
 

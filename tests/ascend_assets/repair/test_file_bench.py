@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper
 from strange_models import BAD, GOOD, tokens
-from tiny import tiny_model
 
 from ascend_assets import preflight
 from ascend_assets.preflight_inputs import NotUsable
 from ascend_assets.repair.file_bench import FileBench
+from benchmarks.two_layers import two_layers
 from resources.ascend.options import CompileOptions
 from resources.onnx_files.limits import OnnxFileError
 
@@ -61,7 +61,7 @@ def test_a_hurried_answer_is_the_same_yes_or_no(tmp_path: Path, name: str) -> No
 
 
 def test_a_trial_changes_neither_the_model_nor_the_next_trial(tmp_path: Path) -> None:
-    bench = FileBench(written(tmp_path, tiny_model(scale=1e6)))
+    bench = FileBench(written(tmp_path, two_layers(scale=1e6)))
     before = bench.model.SerializeToString(deterministic=True)
     kept = OPTIONS.model_copy(update={"keep_dtype": ("hidden",)})
     outcomes = [bench.try_(bench.model, options) for options in (OPTIONS, kept, OPTIONS)]
@@ -96,12 +96,12 @@ def test_shapes_that_are_open_or_wrong_are_refused_in_the_words_of_atc(
 
 
 def test_a_batch_that_nobody_named_is_told(tmp_path: Path) -> None:
-    assert FileBench(written(tmp_path, tiny_model())).check(OPTIONS) == ("x",)
-    assert FileBench(written(tmp_path, tiny_model()), batch=4).check(OPTIONS) == ()
+    assert FileBench(written(tmp_path, two_layers())).check(OPTIONS) == ("x",)
+    assert FileBench(written(tmp_path, two_layers()), batch=4).check(OPTIONS) == ()
 
 
 def test_a_soc_that_nobody_knows_is_refused_and_no_accident(tmp_path: Path) -> None:
-    bench = FileBench(written(tmp_path, tiny_model()))
+    bench = FileBench(written(tmp_path, two_layers()))
     outcome = bench.try_(bench.model, OPTIONS.model_copy(update={"soc_version": "310P3"}))
     assert [item.code for item in outcome.diagnostics] == ["EX0001"]
 
@@ -134,7 +134,7 @@ def test_a_batch_that_no_input_takes_is_not_usable(tmp_path: Path) -> None:
 
 def test_arrays_that_do_not_fit_are_not_usable(tmp_path: Path) -> None:
     np.savez(tmp_path / "inputs.npz", x=np.zeros((4, 9), np.float32))
-    bench = FileBench(written(tmp_path, tiny_model()), inputs=tmp_path / "inputs.npz")
+    bench = FileBench(written(tmp_path, two_layers()), inputs=tmp_path / "inputs.npz")
     with pytest.raises(NotUsable, match=r"is \[4, 9\]"):
         bench.check(OPTIONS)
 
@@ -154,7 +154,7 @@ def test_an_edit_is_fed_what_the_original_is_in_its_own_types(tmp_path: Path) ->
 
 def test_given_arrays_are_what_layers_are_compared_on(tmp_path: Path) -> None:
     np.savez(tmp_path / "inputs.npz", x=np.full((2, 8), 1e-4, np.float32))
-    bench = FileBench(written(tmp_path, tiny_model(scale=1e4)), inputs=tmp_path / "inputs.npz")
+    bench = FileBench(written(tmp_path, two_layers(scale=1e4)), inputs=tmp_path / "inputs.npz")
     assert bench.try_(bench.model, OPTIONS)
     assert float(bench.inputs(bench.model, OPTIONS)["x"].max()) == np.float32(1e-4)
     random = FileBench(bench.path)
@@ -191,7 +191,7 @@ def test_whatever_an_edit_made_of_a_graph_there_is_an_outcome(
 
 
 def test_external_data_is_read_with_the_file(tmp_path: Path) -> None:
-    model = tiny_model()
+    model = two_layers()
     onnx.save(model, tmp_path / "apart.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
     bench = FileBench(tmp_path / "apart.onnx")
     assert bench.try_(bench.model, OPTIONS)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from repair_benches import FakeBench, compiled, options, refused
-from tiny import tiny_model
 
 from ascend_assets.diagnosis.case import Case
 from ascend_assets.diagnosis.cause import Cause
 from ascend_assets.repair import looking
 from ascend_assets.repair.file_bench import FileBench
 from ascend_assets.repair.looking import Log
+from benchmarks.two_layers import two_layers
 from resources.ascend.toolchain import Diagnostic
 
 REFUSAL = b"""ATC start working now, please wait for a moment.
@@ -24,7 +24,7 @@ MISSING = b"EC0010: Failed to import Python module [ModuleNotFoundError: No modu
 
 def test_a_healthy_model_has_no_cause_that_is_believed() -> None:
     bench = FakeBench(lambda _, given: compiled(given))
-    found, used = looking.look(tiny_model(), options(), bench)
+    found, used = looking.look(two_layers(), options(), bench)
     assert found.status == "healthy"
     assert all(cause.confidence < 0.5 for cause in found.causes)
     assert found.after == found.before
@@ -33,7 +33,7 @@ def test_a_healthy_model_has_no_cause_that_is_believed() -> None:
 
 
 def test_a_log_that_tells_of_a_failure_outweighs_a_bench_that_sees_none() -> None:
-    model = tiny_model()
+    model = two_layers()
     log = Log.read(REFUSAL, model)
     assert log
     assert log.diagnostics[0].nodes == ("hidden",)
@@ -51,7 +51,7 @@ def test_what_log_and_bench_both_say_is_said_once(monkeypatch: pytest.MonkeyPatc
         return ()
 
     monkeypatch.setattr(looking, "diagnose", listen)
-    model = tiny_model()
+    model = two_layers()
     bench = FakeBench(lambda _, given: refused(given, "E19010", "E10001", nodes={"E19010": ("hidden",)}))
     looking.look(model, options(), bench, Log.read(REFUSAL, model))
     assert [(item.code, item.nodes) for item in seen[0]] == [("E19010", ("hidden",)), ("E10001", ())]
@@ -74,7 +74,7 @@ def test_a_log_without_a_failure_is_healthy(text: bytes) -> None:
 
 def test_a_real_model_and_its_own_refusal(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
-    path.write_bytes(tiny_model(opset=20).SerializeToString())
+    path.write_bytes(two_layers(opset=20).SerializeToString())
     bench = FileBench(path)
     found, used = looking.look(bench.model, options(), bench)
     assert found.causes[0].family == "opset"

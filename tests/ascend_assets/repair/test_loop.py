@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from repair_benches import FakeBench, compiled, layer, options, refused
-from tiny import tiny_model
 
 from ascend_assets.diagnosis.case import Case
 from ascend_assets.diagnosis.cause import Cause, Text
@@ -28,6 +27,7 @@ from ascend_assets.repair import loop
 from ascend_assets.repair.budget import Budget
 from ascend_assets.repair.loop import repair
 from ascend_assets.repair.records import Repair
+from benchmarks.two_layers import two_layers
 from resources.ascend.options import CompileOptions
 from resources.ascend.toolchain import FusionTrial
 
@@ -80,7 +80,7 @@ def run(
     given: CompileOptions | None = None,
     **more: Any,
 ) -> tuple[Repair, ModelProto, CompileOptions]:
-    return repair(model or tiny_model(), given or options(), FakeBench(answer), **more)
+    return repair(model or two_layers(), given or options(), FakeBench(answer), **more)
 
 
 def by_options(passes: Callable[[CompileOptions], bool], **found: Any) -> Callable[[ModelProto, CompileOptions], Any]:
@@ -90,7 +90,7 @@ def by_options(passes: Callable[[CompileOptions], bool], **found: Any) -> Callab
 
 def test_what_is_healthy_is_left_alone(diagnosed: Callable[..., None]) -> None:
     diagnosed(cause(KeepDtype(nodes=("hidden",)), confidence=0.2))
-    model = tiny_model()
+    model = two_layers()
     before = model.SerializeToString()
     found, graph, used = run(by_options(lambda _: True), model)
     assert (found.status, found.remedies, found.attempts, found.options, found.graph) == ("healthy", (), (), (), ())
@@ -205,7 +205,7 @@ def test_weights_are_left_to_a_person_who_is_told_what_would_come_of_it(diagnose
     mine = ClampWeights(tensors=("first",), bound=0.5)
     scaled = ScaleWeights(nodes=("hidden",), power=2)
     diagnosed(cause(scaled, mine, rule="test.weights"))
-    original = tiny_model(scale=100.0)
+    original = two_layers(scale=100.0)
 
     def answer(model: ModelProto, given: CompileOptions) -> Any:
         return compiled(given, distance=0.9 if model is original else 0.001)
@@ -221,7 +221,7 @@ def test_weights_are_left_to_a_person_who_is_told_what_would_come_of_it(diagnose
 def test_a_person_who_accepts_gets_them(diagnosed: Callable[..., None]) -> None:
     scaled = ScaleWeights(nodes=("hidden",), power=2)
     diagnosed(cause(scaled))
-    original = tiny_model(scale=100.0)
+    original = two_layers(scale=100.0)
 
     def answer(model: ModelProto, given: CompileOptions) -> Any:
         return compiled(given, distance=0.9 if model is original else 0.001)
@@ -338,7 +338,7 @@ def test_sets_are_tried_once(diagnosed: Callable[..., None]) -> None:
     names = tuple(f"n{i}" for i in range(9))
     diagnosed(cause(KeepDtype(nodes=names)), cause(KeepDtype(nodes=names[:5]), rule="test.less", confidence=0.7))
     bench = FakeBench(by_options(lambda o: {"n1", "n3"} <= set(o.keep_dtype)))
-    repair(tiny_model(), options(), bench)
+    repair(two_layers(), options(), bench)
     seen = [tuple(sorted(tried.keep_dtype)) for tried in bench.tried]
     assert len(seen) == len(set(seen))
 

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from repairable import TWO_TARGETS, write_masked
 from sandbox import GIT, Sandbox, git
-from tiny import DEFS_YAML, labels, write_tiny
+from tiny import DEFS_YAML, write_tiny
 
 from ascend_assets import history, models
 from ascend_assets.assets.repaired_source import NotRepaired, require_repaired
@@ -22,6 +22,7 @@ from ascend_assets.remedies.kinds import AnyRemedy, ClampConstants, ScaleWeights
 from ascend_assets.repair.candidate_records import ProposedPatch, RepairRecord, TargetRepair
 from ascend_assets.repair.records import Figures, Repair
 from ascend_assets.repair.repairing import OF_TAG
+from benchmarks.two_layers import labels
 from resources.candidates import Candidate
 
 JOB = "tiny_repair"

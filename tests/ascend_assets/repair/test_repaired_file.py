@@ -8,11 +8,11 @@ from pathlib import Path
 
 import onnx
 import pytest
-from tiny import tiny_model
 
 from ascend_assets.repair import repaired_file
 from ascend_assets.repair.file_bench import FileBench
 from ascend_assets.repair.repaired_file import NotWritten
+from benchmarks.two_layers import two_layers
 from resources.home import PROJECT
 
 
@@ -100,25 +100,25 @@ def test_a_writer_that_is_killed_leaves_what_was_before(tmp_path: Path) -> None:
 def test_without_an_edit_it_is_the_given_file(tmp_path: Path) -> None:
     path = tmp_path / "given.onnx"
     # A field that no reader knows: reading and writing anew would drop or move it.
-    data = tiny_model().SerializeToString() + b"\xfa\x7f\x03own"
+    data = two_layers().SerializeToString() + b"\xfa\x7f\x03own"
     path.write_bytes(data)
     bench = FileBench(path)
     assert repaired_file.content(path, bench.sha256, bench.model, bench.model) == data
-    path.write_bytes(tiny_model(seed=1).SerializeToString())
+    path.write_bytes(two_layers(seed=1).SerializeToString())
     with pytest.raises(NotWritten, match="was changed while it was looked at"):
         repaired_file.content(path, bench.sha256, bench.model, bench.model)
 
 
 def test_an_edited_graph_is_written_as_it_stands(tmp_path: Path) -> None:
     path = tmp_path / "given.onnx"
-    path.write_bytes(tiny_model().SerializeToString())
-    bench, edited = FileBench(path), tiny_model(seed=2)
+    path.write_bytes(two_layers().SerializeToString())
+    bench, edited = FileBench(path), two_layers(seed=2)
     data = repaired_file.content(path, bench.sha256, bench.model, edited)
     assert onnx.ModelProto.FromString(data) == edited
 
 
 def test_weights_that_lie_apart_come_along(tmp_path: Path) -> None:
-    onnx.save(tiny_model(), tmp_path / "a.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
+    onnx.save(two_layers(), tmp_path / "a.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
     bench = FileBench(tmp_path / "a.onnx")
     data = repaired_file.content(bench.path, bench.sha256, bench.model, bench.model)
     elsewhere = tmp_path / "elsewhere"

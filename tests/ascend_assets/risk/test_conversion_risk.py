@@ -6,10 +6,10 @@ import dagster as dg
 import onnx
 from onnx import helper
 from sandbox import Sandbox
-from tiny import tiny_model
 
 from ascend_assets.risk import check as risk
 from ascend_assets.risk import past
+from benchmarks.two_layers import two_layers
 
 
 def evaluation(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
@@ -23,7 +23,7 @@ def entries(found: dg.AssetCheckEvaluation) -> dict[str, Any]:
 
 def with_einsum(sandbox: Sandbox, seed: int) -> None:
     """The same mathematics as one Einsum of three inputs, which lint takes and the compiler refuses."""
-    model = tiny_model(seed=seed)
+    model = two_layers(seed=seed)
     del model.graph.node[:]
     made = helper.make_node("Einsum", ["x", "first", "second"], ["logits"], name="all", equation="ab,bc,cd->ad")
     model.graph.node.append(made)
