@@ -12,7 +12,7 @@ import dagster as dg
 from ascend_assets import declared, graph, history
 from ascend_assets.cluster import pods
 from ascend_assets.declared import Asset, Job, Make
-from ascend_assets.environments import in_force
+from ascend_assets.policy_file import in_force
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, code_version

@@ -10,10 +10,10 @@ import dagster as dg
 
 from ascend_assets import declared, history
 from ascend_assets.cluster import pods
-from ascend_assets.environments import in_force
 from ascend_assets.gates import baseline, conversion, lint, performance, precision, release
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.gates.verdict import Verdict
+from ascend_assets.policy_file import in_force
 from ascend_assets.progress import StageEvent, tell
 from ascend_assets.records import BenchmarkRecord, DossierRecord, LintRecord, OmRecord, PrecisionRecord, Record
 from ascend_assets.spec import ModelSpec

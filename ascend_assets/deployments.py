@@ -17,9 +17,10 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 from ascend_assets import declared, graph, history, markdown, shown
 from ascend_assets.cluster import pods
 from ascend_assets.codec import write_record
-from ascend_assets.environments import Environment, in_force
+from ascend_assets.environments import Environment
 from ascend_assets.operations import standing
 from ascend_assets.operations.standing import ANSWERS, Answer
+from ascend_assets.policy_file import in_force
 from ascend_assets.records import DeploymentRecord
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import AssetKey, Tools

@@ -1,21 +1,17 @@
 """What an environment demands of a release: evidence, limits, signatures, time. `environments.yaml` says it.
 
-Here belong the policy's types and the policy in force. Not here: reading it (`policy_file.py`), whether a release meets
-it (`gates/`), a model's own limits (`defs.yaml`), or what is deployed (the ledger).
+Here belong the policy's types. Not here: reading it, or the one in force (`policy_file.py`), whether a release meets it
+(`gates/`), a model's own limits (`defs.yaml`), or what is deployed (the ledger).
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, StringConstraints
 
 from ascend_assets.strict import Strict
 from resources.ascend.toolchain import Origin
-from resources.home import PROJECT
 from resources.registry.documents import Document, Name
 
 EvidenceOrigin = Origin | Literal["inspected"]
@@ -104,23 +100,3 @@ class Environments:
 
 class NoSuchEnvironment(Exception):
     """A name that no environment has."""
-
-
-def location() -> Path:
-    """The policy's file, or a folder of files: `ASCEND_ENVIRONMENTS`, else the project's `environments.yaml`."""
-    return Path(os.environ.get("ASCEND_ENVIRONMENTS") or PROJECT / "environments.yaml").absolute()
-
-
-def in_force() -> Environments:
-    """The policy in force, read once in a process. Raises `policy_file.BadPolicy`."""
-    # Asked some hundred times per model, so that no path is made where the working folder does not matter.
-    named = os.environ.get("ASCEND_ENVIRONMENTS", "")
-    return _read_once(named if not named or named.startswith("/") else str(location()))
-
-
-@cache
-def _read_once(named: str) -> Environments:
-    # The reader knows the criteria, whose limits are an environment's.
-    from ascend_assets import policy_file
-
-    return policy_file.read(Path(named) if named else location())

@@ -1,4 +1,4 @@
-"""Reading `environments.yaml`, or a folder of such files, and refusing a policy that says less than it seems to.
+"""Reading `environments.yaml`, refusing a policy that says less than it seems to, and the policy in force.
 
 Here belong the files' layout, the files that they name, and what must hold between fields and between environments.
 Not here: what a field may hold (`environments.py`), or whether a release meets the policy (`gates/`).
@@ -7,9 +7,11 @@ A file holds `environments:` and a list, or a list, or one environment. Files of
 names. The files that a policy names (`approvals.signers`) lie below the folder of the file that names them.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,10 @@ from pydantic import ValidationError
 from ascend_assets import yaml_file
 from ascend_assets.environments import ROLLOUT_RESULT, Environment, Environments
 from ascend_assets.gates.criteria import CRITERIA
-from ascend_assets.gates.verdict import limit
+from ascend_assets.gates.criterion import limit
 from ascend_assets.yaml_file import BadYaml, Location, Problem, YamlFile
 from resources.allowed_signers import MAX_TEXT, BadSigners, parse
+from resources.home import PROJECT
 from resources.regular_files import open_regular
 
 MAX_FILES = 50
@@ -49,6 +52,23 @@ class Placed:
     def problem(self, field: Location, message: str) -> Problem:
         """A problem with one of its fields."""
         return self.file.problem((*self.at, *field), message)
+
+
+def location() -> Path:
+    """The policy's file, or a folder of files: `ASCEND_ENVIRONMENTS`, else the project's `environments.yaml`."""
+    return Path(os.environ.get("ASCEND_ENVIRONMENTS") or PROJECT / "environments.yaml").absolute()
+
+
+def in_force() -> Environments:
+    """The policy in force, read once in a process. Raises `BadPolicy`."""
+    # Asked some hundred times per model, so that no path is made where the working folder does not matter.
+    named = os.environ.get("ASCEND_ENVIRONMENTS", "")
+    return _read_once(named if not named or named.startswith("/") else str(location()))
+
+
+@cache
+def _read_once(named: str) -> Environments:
+    return read(Path(named) if named else location())
 
 
 def read(path: Path) -> Environments:

@@ -16,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
+from ascend_assets.gates.verdict import default_limits
+from ascend_assets.policy_file import in_force
 from ascend_assets.remedies.kinds import AnyRemedy
 from ascend_assets.spec_production import Production, Retraining
 from ascend_assets.spec_repair import RepairSettings
@@ -257,7 +258,7 @@ def _limits(gates: Gates, criterion: str) -> dict[str, float]:
     own = gates.get(criterion, {})
     if not isinstance(own, dict):
         own = dict.fromkeys(in_force().names, own)
-    return {**CRITERIA[criterion].defaults, **own}
+    return {**default_limits(CRITERIA[criterion]), **own}
 
 
 def _tightens(criterion: str, limits: dict[str, float]) -> None:

@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ascend_assets.environments import Environments, in_force
+from ascend_assets.environments import Environments
+from ascend_assets.policy_file import in_force
 from ascend_assets.records import Record
 from resources.ascend.toolchain import Toolchain
 from resources.digests import canonical_json, sha256_bytes

@@ -6,7 +6,8 @@ Here belongs which stage takes what. Not here: what a stage does (`assets/`), or
 from functools import partial
 
 from ascend_assets.assets import benchmark, deployment, dossier, lint, om, onnx, precision, release, source
-from ascend_assets.environments import Environments, in_force
+from ascend_assets.environments import Environments
+from ascend_assets.policy_file import in_force
 from ascend_assets.spec import ModelSpec, Target
 from ascend_assets.stage import AssetKey, Stage
 

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from ascend_assets import models
-from ascend_assets.environments import in_force
+from ascend_assets.policy_file import in_force
 from benchmarks import long_ledger
 from benchmarks.long_ledger import Place
 from resources.registry.releases import Registry, Release, release_key

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-from ascend_assets import commit_states, cursors, environments
+from ascend_assets import commit_states, cursors, policy_file
 from ascend_assets.gates.wording import clipped, listing
 from ascend_assets.policy_file import BadPolicy
 from ascend_assets.triggers import CommitStatus, Repository, Triggers
@@ -171,7 +171,7 @@ def _mark(run: dg.DagsterRun) -> str:
 
 def _first_environment() -> str:
     try:
-        return environments.in_force().first.name
+        return policy_file.in_force().first.name
     except BadPolicy:
         return "the first environment"
 

@@ -11,9 +11,9 @@ from typing import Any
 from ascend_assets.assets import dossier
 from ascend_assets.cli.session import Ended, Session
 from ascend_assets.dossier.render import render
-from ascend_assets.environments import in_force
 from ascend_assets.gates.verdict import Verdict
 from ascend_assets.gates.wording import clipped
+from ascend_assets.policy_file import in_force
 from ascend_assets.records import DeploymentRecord, DossierRecord, Record, ReleaseRecord, SourceRecord
 from ascend_assets.stage import AssetKey
 

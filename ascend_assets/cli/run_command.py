@@ -13,8 +13,8 @@ import click
 from ascend_assets.cli import options, tags
 from ascend_assets.cli.console import Refused, Unusable, print_json, progress, say
 from ascend_assets.cli.verdicts import counted, verdict_table
-from ascend_assets.environments import in_force
 from ascend_assets.gates.verdict import Verdict
+from ascend_assets.policy_file import in_force
 from ascend_assets.progress import StageEvent, listening
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dagster import DagsterInstance
 from ascend_assets import checks, history, models
 from ascend_assets.cli import session
 from ascend_assets.cli.console import Unusable
-from ascend_assets.environments import in_force
+from ascend_assets.policy_file import in_force
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Stage
 from ascend_assets.walk import key_of, stages

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ascend_assets.cli.console import clean, number, say, show, width
-from ascend_assets.environments import in_force
 from ascend_assets.gates.verdict import Verdict, holds
+from ascend_assets.policy_file import in_force
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -13,6 +13,7 @@ from ascend_assets import models
 from ascend_assets.copilot.said import told
 from ascend_assets.diagnosis.cause import Text
 from ascend_assets.gates.criteria import CRITERIA
+from ascend_assets.gates.verdict import default_limits
 from ascend_assets.new_model import MODEL_FILE, Declared, input_lines, scalar, shape_lines
 from ascend_assets.spec import ModelSpec
 
@@ -58,7 +59,7 @@ def limits(*, must_not_drop: bool, task_drop: float | None, latency_ms: float | 
 def _tightened(name: str, wanted: float) -> dict[str, float]:
     criterion = CRITERIA[name]
     tighter = min if criterion.sense == "<=" else max
-    return {environment: tighter(default, wanted) for environment, default in criterion.defaults.items()}
+    return {environment: tighter(default, wanted) for environment, default in default_limits(criterion).items()}
 
 
 def text_of(plan: Plan, sentence: str) -> str:

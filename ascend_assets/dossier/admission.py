@@ -12,8 +12,9 @@ from typing import Literal
 
 from ascend_assets.dossier.content import Content
 from ascend_assets.dossier.text import listing, prose
-from ascend_assets.environments import Environment, in_force
+from ascend_assets.environments import Environment
 from ascend_assets.gates.verdict import Verdict, holds
+from ascend_assets.policy_file import in_force
 
 Standing = Literal["pass", "fail", "origin", "unjudged", "tolerated"]
 """`origin`: the limit holds, but evidence of this origin is none there. `tolerated`: not judged, and admitted."""

@@ -15,7 +15,7 @@ from ascend_assets.dossier.quantities import NOTHING
 from ascend_assets.dossier.text import clean
 from ascend_assets.dossier.views.head import banner
 from ascend_assets.dossier.views.verdicts import LEGEND, groups
-from ascend_assets.environments import in_force
+from ascend_assets.policy_file import in_force
 
 _SMALL = Size(520, 220, 60)
 _MARKS = {"pass": "✓", "fail": "✗", "origin": "◐", "unjudged": "?", "tolerated": NOTHING}

@@ -4,7 +4,7 @@ Here belongs finding that release's profile. Not here: judging the ratio (`perfo
 """
 
 from ascend_assets.codec import read_record
-from ascend_assets.environments import in_force
+from ascend_assets.policy_file import in_force
 from ascend_assets.records import BenchmarkRecord
 from ascend_assets.spec import ModelSpec
 from resources.ascend.toolchain import Profile

@@ -11,7 +11,7 @@ from typing import Protocol
 from ascend_assets.environments import EvidenceOrigin
 from ascend_assets.gates import verdict
 from ascend_assets.gates.criteria import CRITERIA
-from ascend_assets.gates.verdict import Verdict
+from ascend_assets.gates.verdict import Verdict, default_limits
 
 
 class Policy(Protocol):
@@ -27,7 +27,7 @@ class DefaultPolicy:
 
     def limits(self, criterion: str) -> Mapping[str, float]:
         """The defaults of the table. Raises `KeyError` for an unknown criterion."""
-        return CRITERIA[criterion].defaults
+        return default_limits(CRITERIA[criterion])
 
 
 DEFAULTS: Policy = DefaultPolicy()
@@ -79,4 +79,4 @@ class Case:
 
     def _limits(self, name: str) -> Mapping[str, float]:
         definition = CRITERIA[name]
-        return self.policy.limits(name) if definition.negotiable else definition.defaults
+        return self.policy.limits(name) if definition.negotiable else default_limits(definition)

@@ -4,7 +4,7 @@ Here belongs the table alone. Not here: how a value is found or judged, or the l
 (`environments.yaml`).
 """
 
-from ascend_assets.gates.verdict import Criterion
+from ascend_assets.gates.criterion import Criterion
 
 _NONE = 0.0
 

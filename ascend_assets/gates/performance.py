@@ -7,10 +7,10 @@ that it is compared with (`baseline.py`).
 import math
 from collections.abc import Mapping
 
-from ascend_assets.environments import in_force
 from ascend_assets.gates.case import Case, Policy
 from ascend_assets.gates.verdict import Verdict, weakest
 from ascend_assets.gates.wording import clipped, counted, listing
+from ascend_assets.policy_file import in_force
 from ascend_assets.records import BenchmarkRecord
 from resources.ascend.toolchain import Profile
 

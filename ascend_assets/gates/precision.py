@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ascend_assets.gates.case import Case, Policy
 from ascend_assets.gates.criteria import CRITERIA
-from ascend_assets.gates.verdict import Verdict, holds, weakest, worst
+from ascend_assets.gates.verdict import Verdict, default_limits, holds, weakest, worst
 from ascend_assets.gates.wording import clipped, counted, listing
 from ascend_assets.records import PrecisionRecord, TaskMetric
 from resources.ascend.toolchain import Comparison, LayerComparison, OutputComparison
@@ -232,7 +232,7 @@ def _of(output: OutputComparison, outputs: int) -> str:
 def _near_zero(output: OutputComparison) -> str:
     for name in ("cosine_similarity", "relative_euclidean_distance"):
         criterion = CRITERIA[name]
-        if not all(holds(float(getattr(output, name)), criterion.sense, x) for x in criterion.defaults.values()):
+        if not all(holds(float(getattr(output, name)), criterion.sense, x) for x in default_limits(criterion).values()):
             return ""
     return (
         f"; yet its cosine similarity is {output.cosine_similarity:.6g} and its relative distance "

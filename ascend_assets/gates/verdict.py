@@ -1,47 +1,26 @@
 """What a verdict is, and the one function that makes one.
 
 Here belong the comparison of a value with limits and the admission that follows from it. Not here: what is judged
-(`criteria.py`) or how a value is found (the concern's own module).
+(`criterion.py`, `criteria.py`) or how a value is found (the concern's own module).
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ascend_assets.environments import Environment, EvidenceOrigin, in_force
+from ascend_assets.environments import Environment, EvidenceOrigin
+from ascend_assets.gates.criterion import Criterion, limit
+from ascend_assets.policy_file import in_force
 
 Limits = Mapping[str, float]
 """Environment name -> bound."""
 
 
-@dataclass(frozen=True)
-class Criterion:
-    """One thing that is judged. `default` is the limit where neither an environment nor a model gives one."""
-
-    name: str
-    sense: Literal["<=", ">="]
-    unit: str
-    meaning: str
-    source: str
-    """Where the default limits come from."""
-    default: float
-    negotiable: bool = True
-    """Whether a model's `defs.yaml` may set limits of its own."""
-
-    @property
-    def defaults(self) -> dict[str, float]:
-        """Environment -> its limit where a model gives none."""
-        return {e.name: limit(self.name, self.default, e) for e in in_force()}
-
-
-def limit(criterion: str, default: float, environment: Environment) -> float:
-    """A criterion's limit in an environment, whatever the model. Uncommitted files are what `allows_dirty` says."""
-    if criterion == "clean_tree":
-        return float(environment.allows_dirty)
-    return environment.limits.get(criterion, default)
+def default_limits(criterion: Criterion) -> dict[str, float]:
+    """Environment -> a criterion's limit in it where a model gives none."""
+    return {e.name: limit(criterion.name, criterion.default, e) for e in in_force()}
 
 
 class Verdict(BaseModel):
@@ -109,7 +88,7 @@ def judge(
     `why` says what was found, without the limits. An environment without a limit of its own takes the criterion's
     default. It admits the value when the limit holds and the evidence has an origin that it accepts.
     """
-    bounds = {**criterion.defaults, **(limits or {})}
+    bounds = {**default_limits(criterion), **(limits or {})}
     admits = tuple(e.name for e in in_force() if _admitted(e, criterion, value, bounds, origin))
     return Verdict(
         criterion=criterion.name,
@@ -175,7 +154,7 @@ def not_judged(
         value=None,
         unit=criterion.unit,
         sense=criterion.sense,
-        limits={**criterion.defaults, **(limits or {})},
+        limits={**default_limits(criterion), **(limits or {})},
         admits=tuple(e.name for e in in_force() if criterion.name in e.may_stay_unjudged),
         why=f"not judged: {why}",
         origin=origin,

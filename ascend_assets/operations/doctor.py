@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ascend_assets import environments, models
+from ascend_assets import models, policy_file
 from ascend_assets.environments import Environment, Environments
 from ascend_assets.operations import doctor_cann, doctor_cluster, doctor_machine, doctor_store, doctor_triggers
 from ascend_assets.operations.finding import Finding
@@ -57,14 +57,14 @@ def _of_profile(places: Home, defs: Path) -> Iterator[Finding]:
 
 def _policy_and_models(defs: Path) -> Iterator[Finding]:
     try:
-        policy = environments.in_force()
+        policy = policy_file.in_force()
     except BadPolicy as error:
         yield Finding("policy", ok=False, said=_told(error), remedy="mend it: docs/environments.md has every field")
         said = "not looked at: their limits are judged by the policy"
         yield Finding("models", ok=False, said=said, remedy="mend the policy first")
         return
     names = " -> ".join(policy.names)
-    yield Finding("policy", ok=True, said=f"{environments.location()}: {names}")
+    yield Finding("policy", ok=True, said=f"{policy_file.location()}: {names}")
     now = datetime.now(UTC)
     for environment in policy:
         if environment.approvals.required:

@@ -5,7 +5,7 @@ Not here: what the values may be (`schema.py`), or how files are read (`resource
 
 import math
 
-from ascend_assets.environments import in_force
+from ascend_assets.policy_file import in_force
 from ascend_assets.spec import Input, ModelSpec
 from resources.production.reading import Answer, InputColumn, Layout
 

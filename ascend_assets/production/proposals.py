@@ -16,8 +16,8 @@ from typing import Literal
 import yaml
 from pydantic import ValidationError
 
-from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
+from ascend_assets.policy_file import in_force
 from ascend_assets.production.records import MetricsRecord, Proposal
 from ascend_assets.production.yaml_edits import CannotEdit, patch, set_limit
 from ascend_assets.spec import ModelSpec

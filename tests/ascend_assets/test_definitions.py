@@ -10,9 +10,9 @@ from syrupy.assertion import SnapshotAssertion
 from tiny import DEFS_YAML, write_tiny
 
 from ascend_assets import checks, definitions, deployments, freshness, models, operator_jobs, pools
-from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.operations import standing
+from ascend_assets.policy_file import in_force
 from ascend_assets.risk import check as risk
 from ascend_assets.walk import stages
 

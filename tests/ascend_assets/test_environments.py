@@ -11,9 +11,9 @@ from keys import make_key
 from ascend_assets import policy_file
 from ascend_assets.cli import commands
 from ascend_assets.definitions import build_defs
-from ascend_assets.environments import Environment, Environments, NoSuchEnvironment, in_force
+from ascend_assets.environments import Environment, Environments, NoSuchEnvironment
 from ascend_assets.gates.criteria import CRITERIA
-from ascend_assets.policy_file import BadPolicy
+from ascend_assets.policy_file import BadPolicy, in_force
 from ascend_assets.yaml_file import MAX_YAML_BYTES, Problem
 
 GOOD = """\

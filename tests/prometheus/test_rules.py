@@ -8,7 +8,7 @@ import yaml
 from prometheus_server import promtool
 
 from ascend_assets import models
-from ascend_assets.environments import in_force
+from ascend_assets.policy_file import in_force
 from resources.home import PROJECT
 
 FOLDER = PROJECT / "deploy" / "prometheus"

@@ -10,7 +10,7 @@ import evidence_samples as samples
 import pytest
 from keys import Key, make_key
 
-from ascend_assets import environments
+from ascend_assets import policy_file
 from ascend_assets.codec import write_record
 from ascend_assets.environments import Environments
 from ascend_assets.operations import approve, judging, promote, rollback
@@ -123,7 +123,7 @@ def copy_of(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
 def open_world(folder: Path, grace: Key, monkeypatch: pytest.MonkeyPatch) -> World:
     """A world that is there."""
     monkeypatch.setenv("ASCEND_ENVIRONMENTS", str(folder / "environments.yaml"))
-    return World(make_tools(FolderStore(folder / "store"), environments.in_force()), grace, folder)
+    return World(make_tools(FolderStore(folder / "store"), policy_file.in_force()), grace, folder)
 
 
 def make_tools(store: FolderStore, policy: Environments) -> Tools:

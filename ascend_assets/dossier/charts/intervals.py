@@ -11,7 +11,7 @@ from itertools import pairwise
 from ascend_assets.dossier import text
 from ascend_assets.dossier.charts.svg import Scale, drawing, label, line, nice_ticks, rect, tag, title
 from ascend_assets.dossier.quantities import MINUS, milliseconds, number, percent, with_unit
-from ascend_assets.environments import in_force
+from ascend_assets.policy_file import in_force
 from ascend_assets.records import TaskMetric
 from resources.ascend.toolchain import ErrorBand, Latency, Origin
 

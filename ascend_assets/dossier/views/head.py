@@ -15,7 +15,7 @@ from ascend_assets.dossier.charts.times import time_spark
 from ascend_assets.dossier.content import Content, TargetEvidence
 from ascend_assets.dossier.demands import demands
 from ascend_assets.dossier.quantities import NOTHING, cosine, milliseconds, number, scaled, share
-from ascend_assets.environments import in_force
+from ascend_assets.policy_file import in_force
 from resources.ascend.toolchain import Profile
 
 

@@ -11,9 +11,10 @@ from ascend_assets.dossier.admission import Standing, standing, worst
 from ascend_assets.dossier.content import Content, TargetEvidence
 from ascend_assets.dossier.quantities import NOTHING, beside, number, with_unit
 from ascend_assets.dossier.text import prose
-from ascend_assets.environments import Environment, in_force
+from ascend_assets.environments import Environment
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.gates.verdict import Verdict
+from ascend_assets.policy_file import in_force
 from resources.ascend.toolchain import ErrorBand
 
 SAID: dict[Standing, str] = {

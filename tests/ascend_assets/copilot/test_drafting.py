@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ascend_assets.copilot import sentence
 from ascend_assets.copilot.drafting import Draft, draft
 from ascend_assets.gates.criteria import CRITERIA
+from ascend_assets.gates.verdict import default_limits
 from ascend_assets.new_model import Declared
 from ascend_assets.spec import ModelSpec
 from resources.ascend.soc import soc_names
@@ -29,7 +30,7 @@ def no_looser(found: ModelSpec) -> bool:
     """Whether every limit is at least as tight as where no model gives one."""
     for name, criterion in CRITERIA.items():
         for environment, limit in found.limits(name).items():
-            default = criterion.defaults[environment]
+            default = default_limits(criterion)[environment]
             if limit > default if criterion.sense == "<=" else limit < default:
                 return False
     return True

@@ -4,7 +4,8 @@
 import pytest
 
 from ascend_assets.dossier.demands import demands
-from ascend_assets.environments import Approvals, Environment, Hardware, in_force
+from ascend_assets.environments import Approvals, Environment, Hardware
+from ascend_assets.policy_file import in_force
 
 LAB = Environment(name="lab")
 SOC = ("Ascend310P3",)

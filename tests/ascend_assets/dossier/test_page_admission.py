@@ -7,9 +7,9 @@ import pytest
 
 from ascend_assets.dossier.admission import admissions, standing, statements, worst
 from ascend_assets.dossier.content import Content, TargetEvidence
-from ascend_assets.environments import in_force
 from ascend_assets.gates.criteria import CRITERIA
 from ascend_assets.gates.verdict import Verdict, judge, judge_each, not_judged
+from ascend_assets.policy_file import in_force
 
 DEV, STAGING, PROD = in_force()
 

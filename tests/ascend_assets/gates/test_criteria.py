@@ -6,11 +6,12 @@ import pytest
 from evidence_samples import spec
 from pydantic import ValidationError
 
-from ascend_assets.environments import in_force
 from ascend_assets.gates import conversion, lint, performance, precision, release
 from ascend_assets.gates.case import DEFAULTS, Case
 from ascend_assets.gates.criteria import CRITERIA
-from ascend_assets.gates.verdict import Criterion
+from ascend_assets.gates.criterion import Criterion
+from ascend_assets.gates.verdict import default_limits
+from ascend_assets.policy_file import in_force
 
 ALL = list(CRITERIA.values())
 
@@ -22,8 +23,8 @@ def test_every_criterion_belongs_to_exactly_one_gate_in_the_order_of_the_walk() 
 
 @pytest.mark.parametrize("criterion", ALL, ids=lambda c: c.name)
 def test_default_limits_exist_for_every_environment_and_tighten(criterion: Criterion) -> None:
-    limits = [criterion.defaults[name] for name in in_force().names]
-    assert set(criterion.defaults) == set(in_force().names)
+    limits = [default_limits(criterion)[name] for name in in_force().names]
+    assert set(default_limits(criterion)) == set(in_force().names)
     assert all(math.isfinite(limit) for limit in limits)
     assert limits == sorted(limits, reverse=criterion.sense == "<=")
 
@@ -41,7 +42,7 @@ def test_what_may_stay_unjudged_is_a_criterion() -> None:
 
 
 def test_the_default_limits_of_precision_are_msits() -> None:
-    prod = {name: CRITERIA[name].defaults["prod"] for name in precision.OUTPUT_METRICS}
+    prod = {name: default_limits(CRITERIA[name])["prod"] for name in precision.OUTPUT_METRICS}
     assert prod == {
         "cosine_similarity": 0.99,
         "relative_euclidean_distance": 0.05,
@@ -52,7 +53,7 @@ def test_the_default_limits_of_precision_are_msits() -> None:
 
 
 def test_a_dirty_tree_is_admitted_where_the_environment_says_so() -> None:
-    assert CRITERIA["clean_tree"].defaults == {"dev": 1.0, "staging": 0.0, "prod": 0.0}
+    assert default_limits(CRITERIA["clean_tree"]) == {"dev": 1.0, "staging": 0.0, "prod": 0.0}
 
 
 def test_a_model_moves_a_negotiable_limit() -> None:
@@ -76,7 +77,7 @@ def test_no_policy_moves_a_limit_that_is_not_negotiable(name: str) -> None:
             return dict.fromkeys(in_force().names, 100.0)
 
     found = Case(Lenient(), "measured", "").judge(name, 2.0, "two")
-    assert found.limits == CRITERIA[name].defaults
+    assert found.limits == default_limits(CRITERIA[name])
     assert found.admits == ()
 
 

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ascend_assets.environments import EvidenceOrigin, in_force
+from ascend_assets.environments import EvidenceOrigin
 from ascend_assets.gates.criteria import CRITERIA
-from ascend_assets.gates.verdict import Criterion, Verdict, holds, judge, judge_each, not_judged, weakest, worst
+from ascend_assets.gates.criterion import Criterion
+from ascend_assets.gates.verdict import Verdict, holds, judge, judge_each, not_judged, weakest, worst
+from ascend_assets.policy_file import in_force
 
 NAMES = sorted(CRITERIA)
 ORIGINS: tuple[EvidenceOrigin, ...] = ("measured", "emulated", "inspected")

@@ -9,7 +9,7 @@ import evidence_samples as samples
 import pytest
 from keys import Key, make_key
 
-from ascend_assets import environments
+from ascend_assets import policy_file
 from ascend_assets.codec import write_record
 from ascend_assets.operations import approve, judging, promote, result, rollback
 from ascend_assets.stage import Tools
@@ -137,7 +137,7 @@ def make_world(folder: Path, monkeypatch: pytest.MonkeyPatch, policy: str = POLI
         toolchain=cast("Toolchain", Device()),
         repository=folder / "no repository",
         lock="0" * 64,  # not that of the releases: they are judged by their own
-        environments=environments.in_force(),
+        environments=policy_file.in_force(),
         now=lambda: MORNING,
     )
     made = World(tools, grace, folder)

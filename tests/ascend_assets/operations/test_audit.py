@@ -10,7 +10,7 @@ import registry_samples
 from governed import MODEL, POLICY, World, copy_of, make_world
 from keys import make_key
 
-from ascend_assets import environments, policy_file
+from ascend_assets import policy_file
 from ascend_assets.operations import audit, checkpoint
 from ascend_assets.operations.audit import NothingToAudit
 from ascend_assets.operations.checkpoint import BadCheckpoint
@@ -411,8 +411,8 @@ def test_a_policy_of_another_environment(history: World) -> None:
 
 def test_the_policy_of_the_time_is_what_counts(history: World) -> None:
     """Today's policy wants two signatures. What was done under yesterday's stays right, and is told of."""
-    stricter = Path(environments.location()).parent / "stricter.yaml"
-    text = environments.location().read_text()
+    stricter = Path(policy_file.location()).parent / "stricter.yaml"
+    text = policy_file.location().read_text()
     stricter.write_text(text.replace("    approvals", "    soak_hours: 5\n    approvals"))
     now = policy_file.read(stricter)
     assert now.get("staging").digest != history.tools.environments.get("staging").digest

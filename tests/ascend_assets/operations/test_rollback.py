@@ -199,7 +199,7 @@ def test_a_fresh_process_rolls_back_behind_ten_thousand_entries(world: World) ->
         "import sys\n"
         "from datetime import UTC, datetime\n"
         "from pathlib import Path\n"
-        "from ascend_assets.environments import in_force\n"
+        "from ascend_assets.policy_file import in_force\n"
         "from ascend_assets.operations.rollback import rollback\n"
         "from ascend_assets.stage import Tools\n"
         "from resources.registry.ledger import Ledger\n"

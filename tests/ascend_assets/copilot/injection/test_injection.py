@@ -16,7 +16,7 @@ from copilot_server import CopilotServer, copilot_server, says
 
 from ascend_assets.copilot import asking, causes
 from ascend_assets.diagnosis.case import Case
-from ascend_assets.environments import in_force
+from ascend_assets.policy_file import in_force
 from ascend_assets.remedies.kinds import Remedy
 from resources.copilot.client import Copilot
 from resources.home import PROJECT
