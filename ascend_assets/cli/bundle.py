@@ -11,7 +11,7 @@ from ascend_assets.cli import options
 from ascend_assets.cli.console import Unusable, print_json, refusing, say
 from ascend_assets.cli.person import actor
 from ascend_assets.cli.tools import model_names, registry_tools
-from resources.registry.releases import AlreadyReleased
+from resources.registry.manifests import AlreadyReleased
 
 
 @click.group()

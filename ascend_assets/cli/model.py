@@ -16,7 +16,8 @@ from ascend_assets.cli.tools import known, registry_tools, require_known
 from ascend_assets.operations import history as ledgers
 from ascend_assets.operations.diff import diff as compare
 from ascend_assets.operations.history import Listed, Step
-from resources.registry.releases import NotReleased, Release
+from resources.registry.manifests import NotReleased
+from resources.registry.releases import Release
 
 _LINES = 20
 

@@ -14,7 +14,8 @@ from resources.home import PROJECT, home, repository
 from resources.registry import released
 from resources.registry.bundles import Bundles
 from resources.registry.ledger import Ledger
-from resources.registry.releases import NotReleased, Registry
+from resources.registry.manifests import NotReleased
+from resources.registry.releases import Registry
 from resources.store.blobs import Blobs
 from resources.store.opening import open_store
 

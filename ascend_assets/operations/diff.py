@@ -15,8 +15,9 @@ from ascend_assets.stage import Tools
 from resources.registry import released as registered
 from resources.registry import versions
 from resources.registry.bundles import Bundle
+from resources.registry.manifests import CorruptRelease
 from resources.registry.released import Released
-from resources.registry.releases import CorruptRelease, Registry, Release
+from resources.registry.releases import Registry, Release
 from resources.registry.versions import Change, Version
 
 

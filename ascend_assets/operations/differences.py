@@ -12,7 +12,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from resources.onnx_files.signature import TensorType
-from resources.registry.releases import CorruptRelease, Release
+from resources.registry.manifests import CorruptRelease
+from resources.registry.releases import Release
 from resources.store.blobs import Artefact
 
 Direction = Literal["better", "worse", "new", "gone", "other"]

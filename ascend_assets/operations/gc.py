@@ -18,7 +18,8 @@ from resources.registry import audit
 from resources.registry.bundles import Bundles
 from resources.registry.documents import MAX_DOCUMENT_BYTES
 from resources.registry.ledger import Entry, Ledger, LedgerBroken
-from resources.registry.releases import Registry, RegistryError, Release
+from resources.registry.manifests import RegistryError
+from resources.registry.releases import Registry, Release
 from resources.store.blobs import CorruptBlob
 from resources.store.objects import BLOBS, NotInStore, ObjectTooLarge, Store, blob_key
 

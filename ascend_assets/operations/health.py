@@ -23,8 +23,9 @@ from resources.registry import released as registered
 from resources.registry.admissions import Requirement
 from resources.registry.bundles import Bundle
 from resources.registry.ledger import MOVES, Entry, Kind, Present
+from resources.registry.manifests import RegistryError
 from resources.registry.released import Released
-from resources.registry.releases import RegistryError, ReleasedTarget
+from resources.registry.releases import ReleasedTarget
 from resources.ssh_signatures import SshKeygenUnfit
 from resources.store.objects import StoreError
 

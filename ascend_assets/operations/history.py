@@ -14,7 +14,8 @@ from ascend_assets.stage import Tools
 from resources.registry import released as registered
 from resources.registry.bundles import Bundle, Bundles
 from resources.registry.ledger import MOVES, SIGNED, Entry, Kind, LedgerBroken
-from resources.registry.releases import NotReleased, Registry, Release
+from resources.registry.manifests import NotReleased
+from resources.registry.releases import Registry, Release
 from resources.registry.stays import stays
 
 Word = Literal["live", "was live", "rolled back", "never live"]

@@ -17,7 +17,8 @@ from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools
 from resources.digests import canonical_json
-from resources.registry.releases import RegistryError, Release
+from resources.registry.manifests import RegistryError
+from resources.registry.releases import Release
 from resources.store.blobs import Blobs
 from resources.store.objects import StoreError
 

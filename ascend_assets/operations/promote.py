@@ -17,8 +17,9 @@ from ascend_assets.stage import Tools
 from resources.registry import released as registered
 from resources.registry.admissions import Admission, Requirement
 from resources.registry.ledger import Entry, Kind, Present
+from resources.registry.manifests import NotReleased
 from resources.registry.released import Released
-from resources.registry.releases import NotReleased, Release
+from resources.registry.releases import Release
 from resources.registry.stays import Record, record_of
 
 _CLOCKS = timedelta(days=1)

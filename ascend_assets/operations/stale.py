@@ -14,7 +14,7 @@ from resources.ascend.toolchain import ToolchainIdentity
 from resources.digests import canonical_json, sha256_bytes
 from resources.registry import released
 from resources.registry.ledger import Entry, LedgerBroken
-from resources.registry.releases import RegistryError
+from resources.registry.manifests import RegistryError
 from resources.store.objects import StoreError
 
 State = Literal["current", "stale", "foreign"]

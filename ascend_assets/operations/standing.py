@@ -20,7 +20,7 @@ from resources.digests import canonical_json, sha256_bytes
 from resources.registry import audit, released
 from resources.registry.admissions import Admission, Requirement
 from resources.registry.ledger import Entry, LedgerBroken, Present
-from resources.registry.releases import RegistryError
+from resources.registry.manifests import RegistryError
 from resources.registry.stays import record_of
 
 ANSWERS: dict[str, str] = {

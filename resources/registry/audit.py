@@ -14,8 +14,8 @@ from resources.registry import released
 from resources.registry.admissions import Admission
 from resources.registry.documents import MAX_DOCUMENT_BYTES, NAME, BadDocument, check_name, decode
 from resources.registry.ledger import MOVES, Entry, Ledger, LedgerBroken, entry_key
+from resources.registry.manifests import RegistryError
 from resources.registry.released import Released
-from resources.registry.releases import RegistryError
 from resources.store.blobs import CorruptBlob
 from resources.store.objects import NotInStore, ObjectTooLarge, Store, blob_key
 

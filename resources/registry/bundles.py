@@ -10,15 +10,12 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from resources.registry.documents import (
-    Document,
     Name,
-    Person,
     Sha256,
     Text,
-    Utc,
     check_name,
 )
-from resources.registry.releases import AlreadyReleased, MissingArtefacts, read_manifest, version_of
+from resources.registry.manifests import AlreadyReleased, Manifest, MissingArtefacts, read_manifest, version_of
 from resources.registry.versions import Version, VersionText
 from resources.store.blobs import Artefact
 from resources.store.objects import Store, blob_key
@@ -34,16 +31,12 @@ class Member(BaseModel):
     release_digest: Sha256
 
 
-class Bundle(Document):
+class Bundle(Manifest):
     """A manifest of releases and plain files. `model` is the bundle's own name, as in a ledger."""
 
-    model: Name
-    version: VersionText
     members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=64)]
     files: Annotated[dict[str, Artefact], Field(max_length=1000)] = Field(default_factory=dict)
     changelog: Text = ""
-    created_at: Utc
-    created_by: Person
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

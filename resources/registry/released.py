@@ -7,7 +7,8 @@ here: the two kinds of manifests (`releases.py`, `bundles.py`).
 from dataclasses import dataclass
 
 from resources.registry.bundles import Bundle, Bundles
-from resources.registry.releases import MissingArtefacts, NotReleased, Registry, Release
+from resources.registry.manifests import MissingArtefacts, NotReleased
+from resources.registry.releases import Registry, Release
 from resources.registry.versions import Version
 from resources.store.objects import Store, blob_key
 

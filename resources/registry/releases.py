@@ -4,65 +4,22 @@ Here belong what a manifest says and its publication. Not here: which version a 
 is deployed (`ledger.py`), or whether it may be released (the gates).
 """
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from resources.ascend.toolchain import ToolchainIdentity
 from resources.candidates import Candidate, CandidateName
 from resources.onnx_files.signature import Signature
-from resources.registry.documents import (
-    MAX_DOCUMENT_BYTES,
-    BadDocument,
-    Document,
-    Name,
-    Person,
-    Sha256,
-    Text,
-    Utc,
-    check_name,
-    decode,
-)
-from resources.registry.versions import Contents, InvalidVersion, Version, VersionText
+from resources.registry.documents import Person, Sha256, Text, check_name
+from resources.registry.manifests import AlreadyReleased, Manifest, MissingArtefacts, read_manifest, version_of
+from resources.registry.versions import Contents, Version
 from resources.store.blobs import Artefact
-from resources.store.objects import NotInStore, ObjectTooLarge, Store, blob_key
-
-if TYPE_CHECKING:
-    from resources.registry.bundles import Bundle
+from resources.store.objects import Store, blob_key
 
 Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")]
 """A full commit id, or empty for what is in no commit."""
-
-
-class RegistryError(Exception):
-    """Base of what the registry refuses."""
-
-
-class AlreadyReleased(RegistryError):
-    """The version is taken. `winner` is the release that stands."""
-
-    def __init__(self, winner: "Release | Bundle") -> None:
-        self.winner = winner
-        candidate = getattr(winner, "candidate", "")
-        origin = f"from candidate {candidate} " if candidate else ""
-        super().__init__(
-            f"{winner.model} {winner.version} was released before, {origin}by {winner.created_by} at "
-            f"{winner.created_at.isoformat()} (manifest {winner.digest[:12]}): "
-            "a release never changes, take the next version"
-        )
-
-
-class NotReleased(RegistryError):
-    """There is no such release."""
-
-
-class MissingArtefacts(RegistryError):
-    """A manifest names what the store does not hold."""
-
-
-class CorruptRelease(RegistryError):
-    """A stored manifest that is not what was published."""
 
 
 class ReleasedTarget(BaseModel):
@@ -77,7 +34,7 @@ class ReleasedTarget(BaseModel):
     benchmark: Sha256
 
 
-class Release(Document):
+class Release(Manifest):
     """A manifest: all that a release is made of, by digest.
 
     `source`: the archive of the model's files. `dossier`: what reviewers saw. `verdicts`: as the gates gave them.
@@ -88,8 +45,6 @@ class Release(Document):
 
     SINCE: ClassVar[Mapping[str, int]] = {"authors": 2, "definition": 2, "evidence": 2, "evaluation": 2}
 
-    model: Name
-    version: VersionText
     candidate: CandidateName
     commit: Commit
     dirty: bool
@@ -104,8 +59,6 @@ class Release(Document):
     dossier: Sha256
     pipeline: dict[str, str]
     changelog: Text = ""
-    created_at: Utc
-    created_by: Person
     authors: tuple[Person, ...] = ()
     definition: Sha256 | None = None
     evidence: dict[str, Sha256] = Field(default_factory=dict)
@@ -185,35 +138,6 @@ class Registry:
         return read_manifest(self.store, Release, release_key(model, version), lambda: self.versions(model), digest)
 
 
-AnyManifest = TypeVar("AnyManifest", "Release", "Bundle")
-
-
-def read_manifest(
-    store: Store, kind: type[AnyManifest], key: str, versions: Callable[[], tuple[Version, ...]], digest: str | None
-) -> AnyManifest:
-    """A manifest as it was published under a key; with `digest`, exactly that one.
-
-    `versions` finds those that there are, for whoever asks for another. Raises `NotReleased`, `CorruptRelease`.
-    """
-    _, name, _, file = key.split("/")
-    version = file.removesuffix(".json")
-    try:
-        found = decode(kind, store.get(key, limit=MAX_DOCUMENT_BYTES), key)
-    except NotInStore as error:
-        known = ", ".join(str(v) for v in versions()[-5:]) or "none"
-        raise NotReleased(f"{name} has no release {version}; the newest are: {known}") from error
-    except (BadDocument, ObjectTooLarge) as error:
-        raise CorruptRelease(f"{error}. Restore it from a copy of the store") from error
-    if (found.model, found.version) != (name, version):
-        raise CorruptRelease(f"{key} holds the manifest of {found.model} {found.version}: restore it")
-    if digest is not None and found.digest != digest:
-        raise CorruptRelease(
-            f"{key} has sha256 {found.digest}, but the ledger names {digest}: the manifest was changed after it "
-            "was deployed. Restore it from a copy of the store"
-        )
-    return found
-
-
 def _refuse_missing(release: Release, missing: list[str]) -> None:
     if missing:
         raise MissingArtefacts(
@@ -225,12 +149,3 @@ def _refuse_missing(release: Release, missing: list[str]) -> None:
 def release_key(model: str, version: str) -> str:
     """Where a manifest is. Raises `ValueError` for a bad name or version."""
     return f"models/{check_name(model)}/releases/{Version.parse(version)}.json"
-
-
-def version_of(key: str, prefix: str) -> Version:
-    """The version that a manifest's key names. Raises `CorruptRelease`."""
-    name = key.removeprefix(prefix)
-    try:
-        return Version.parse(name.removesuffix(".json") if name.endswith(".json") else name)
-    except InvalidVersion as error:
-        raise CorruptRelease(f"{key} is no manifest: something else put it there; look at it and remove it") from error

@@ -20,7 +20,8 @@ from resources.digests import sha256_bytes
 from resources.registry import audit
 from resources.registry.bundles import Bundle, Bundles, Member
 from resources.registry.ledger import Kind
-from resources.registry.releases import CorruptRelease, Release
+from resources.registry.manifests import CorruptRelease
+from resources.registry.releases import Release
 
 __all__ = ["sandbox"]
 

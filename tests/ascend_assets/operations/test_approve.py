@@ -22,7 +22,8 @@ from ascend_assets.stage import Tools
 from resources.home import PROJECT
 from resources.registry.approvals import NAMESPACE, Decision, Statement
 from resources.registry.ledger import Entry, Kind, Ledger, LedgerMoved
-from resources.registry.releases import NotReleased, Registry, Release
+from resources.registry.manifests import NotReleased
+from resources.registry.releases import Registry, Release
 from resources.ssh_signatures import CannotSign, sign, verify
 from resources.store.blobs import Blobs, FolderStore
 

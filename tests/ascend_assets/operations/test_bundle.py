@@ -17,8 +17,9 @@ from ascend_assets.operations.bundle import BundleRefused, Made, change
 from resources.onnx_files.signature import Signature, TensorType
 from resources.registry.bundles import Bundle, Bundles, Member
 from resources.registry.documents import InvalidName
+from resources.registry.manifests import AlreadyReleased, MissingArtefacts, NotReleased
 from resources.registry.released import Released
-from resources.registry.releases import AlreadyReleased, MissingArtefacts, NotReleased, Release
+from resources.registry.releases import Release
 from resources.registry.versions import Change
 from resources.store.blobs import Blobs, FolderStore
 from resources.store.objects import blob_key

@@ -11,7 +11,8 @@ from ascend_assets.operations.diff import Diff, diff
 from ascend_assets.operations.differences import Changed, File
 from resources.onnx_files.signature import Signature, TensorType
 from resources.registry.bundles import Bundles
-from resources.registry.releases import CorruptRelease, NotReleased, Release
+from resources.registry.manifests import CorruptRelease, NotReleased
+from resources.registry.releases import Release
 from resources.registry.versions import Change, InvalidVersion
 
 __all__ = ["world"]

@@ -15,7 +15,8 @@ from ascend_assets.operations import history
 from resources.registry.approvals import NAMESPACE, Approval, Decision, Statement
 from resources.registry.bundles import Bundles
 from resources.registry.ledger import Entry, Kind, LedgerBroken, entry_key
-from resources.registry.releases import NotReleased, Release, release_key
+from resources.registry.manifests import NotReleased
+from resources.registry.releases import Release, release_key
 from resources.ssh_signatures import sign
 
 __all__ = ["world"]

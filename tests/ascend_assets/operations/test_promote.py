@@ -14,7 +14,7 @@ from ascend_assets.operations.promote import NotAdmitted
 from resources.registry import audit
 from resources.registry.bundles import Bundle, Bundles, Member
 from resources.registry.ledger import Kind, LedgerMoved
-from resources.registry.releases import NotReleased
+from resources.registry.manifests import NotReleased
 
 __all__ = ["world"]
 

@@ -10,7 +10,7 @@ from ascend_assets.operations import result
 from ascend_assets.operations.result import ResultRefused
 from resources.registry import audit
 from resources.registry.ledger import Kind
-from resources.registry.releases import NotReleased
+from resources.registry.manifests import NotReleased
 
 __all__ = ["world"]
 

@@ -9,14 +9,8 @@ from registry_samples import bundle, release
 
 from resources.registry import released
 from resources.registry.bundles import Bundles, bundle_key
-from resources.registry.releases import (
-    AlreadyReleased,
-    CorruptRelease,
-    MissingArtefacts,
-    NotReleased,
-    Registry,
-    Release,
-)
+from resources.registry.manifests import AlreadyReleased, CorruptRelease, MissingArtefacts, NotReleased
+from resources.registry.releases import Registry, Release
 from resources.store.blobs import Blobs, FolderStore
 
 

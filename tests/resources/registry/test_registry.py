@@ -8,14 +8,8 @@ from pydantic import ValidationError
 from races import dies_at_call, race
 from registry_samples import NOON, release
 
-from resources.registry.releases import (
-    AlreadyReleased,
-    CorruptRelease,
-    MissingArtefacts,
-    NotReleased,
-    Registry,
-    release_key,
-)
+from resources.registry.manifests import AlreadyReleased, CorruptRelease, MissingArtefacts, NotReleased
+from resources.registry.releases import Registry, release_key
 from resources.registry.versions import Change, Contents, InvalidVersion, change, next_version
 from resources.store.blobs import Blobs, FolderStore
 
