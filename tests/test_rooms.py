@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,24 @@ def test_no_room_imports_one_above_it(room: str, above: tuple[str, ...]) -> None
     for path in modules(room):
         uphill = [name for name in imported(path) if name.split(".")[0] in above and path != front_door]
         assert not uphill, path
+
+
+def test_no_module_needs_itself_by_way_of_others() -> None:
+    """Imports within functions, and those of types alone, count as well."""
+    files = [path for room in ("resources", "ascend_assets", "sensors", "benchmarks") for path in modules(room)]
+    named = {
+        ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__"): path for path in files
+    }
+    needs = {name: {_module(each, named) for each in imported(path)} - {name, ""} for name, path in named.items()}
+    TopologicalSorter(needs).prepare()  # raises `CycleError`, which names them
+
+
+def _module(imported_name: str, named: dict[str, Path]) -> str:
+    """The module of ours that an import names, itself or by something in it; empty for another's."""
+    for name in (imported_name, imported_name.rpartition(".")[0]):
+        if name in named:
+            return name
+    return ""
 
 
 @pytest.mark.parametrize(("room", "other"), [("cann", "emulator"), ("emulator", "cann")])
