@@ -50,7 +50,7 @@ RECLAIM_SECONDS = 10.0
 _LOG = logging.getLogger("ascend_assets")
 _CPU_POOLS = {"om": "atc", "onnx": "export"}
 _ON_NPU = frozenset({"precision", "benchmark"})
-_OURS = ("npu_", "atc_", "export_")
+_NPU = "npu"
 
 
 def host(environ: Mapping[str, str] = os.environ) -> str:
@@ -70,7 +70,7 @@ def pool_of(stage: Stage) -> str | None:
 
 def npu_pool(soc_version: str) -> str:
     """The pool of what needs an NPU of that SoC on this host."""
-    return f"npu_{_word(soc_version)}_{host()}"
+    return _npu_pool(soc_version, host())
 
 
 def limits(devices: Sequence["Device"], cores: int) -> dict[str, int]:
@@ -97,7 +97,7 @@ def cluster_limits(cluster: Cluster) -> dict[str, int]:
     """
     compiling = {"atc": cluster.compiling, "export": cluster.exporting}
     found = {f"{kind}_{cluster.name}": limit for kind, limit in compiling.items() if limit is not None}
-    return {**found, **{f"npu_{_word(soc)}_{cluster.name}": npus.cards for soc, npus in cluster.npus.items()}}
+    return {**found, **{_npu_pool(soc, cluster.name): npus.cards for soc, npus in cluster.npus.items()}}
 
 
 def set_limits(instance: dg.DagsterInstance, wanted: Mapping[str, int]) -> None:
@@ -204,9 +204,20 @@ def _is_dead(run: dg.DagsterRun, locks: Path) -> bool:
     return holder is None or not is_alive(holder)
 
 
+def _npu_pool(soc_version: str, place: str) -> str:
+    """The SoC is one word without `_`, so that what follows is the host's name, whole, whatever that is."""
+    return f"{_NPU}_{_word(soc_version).replace('_', '')}_{place}"
+
+
 def _is_ours(pool: str) -> bool:
-    """Whether a pool is this host's: another host's processes and locks are not seen from here."""
-    return pool.startswith(_OURS) and pool.endswith(f"_{host()}")
+    """Whether a pool is this host's, of whatever SoC: another host's processes and locks are not seen from here.
+
+    The host's name is compared whole: `node1` ends as `gpu_node1` does.
+    """
+    kind, _, rest = pool.partition("_")
+    if kind == _NPU:
+        return rest.partition("_")[2] == host()
+    return kind in _CPU_POOLS.values() and rest == host()
 
 
 def _word(text: str) -> str:

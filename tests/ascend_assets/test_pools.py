@@ -17,6 +17,8 @@ import dagster as dg
 import pytest
 import yaml
 from dagster._daemon.monitoring.concurrency import execute_concurrency_slots_iteration
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ascend_assets import graph, models, pools
 from ascend_assets.event_log import KeptSqliteEventLogStorage
@@ -56,7 +58,7 @@ def test_what_needs_a_device_is_in_the_pool_of_its_soc_and_host() -> None:
     spec = models.load(models.DEFS / "digits_cnn")
     found = {stage.asset[1:]: pools.pool_of(stage) for stage in stages(spec)}
     for target in spec.targets:
-        npu = f"npu_{re.sub(r'[^a-z0-9]', '_', target.soc_version.lower())}_node_7_example"
+        npu = f"npu_{re.sub(r'[^a-z0-9]', '', target.soc_version.lower())}_node_7_example"
         assert found[(target.key, "precision")] == found[(target.key, "benchmark")] == npu
         assert found[(target.key, "om")] == "atc_node_7_example"
     assert found[("onnx",)] == "export_node_7_example"
@@ -75,7 +77,7 @@ def test_limits_follow_the_devices_that_may_be_used() -> None:
         "atc_node_7_example": 4,
         "export_node_7_example": 4,
         "npu_ascend310p3_node_7_example": 8,
-        "npu_ascend910_9391_node_7_example": 4,
+        "npu_ascend9109391_node_7_example": 4,
     }
     assert pools.limits([device(0)], cores=1)["atc_node_7_example"] == 1
 
@@ -97,6 +99,49 @@ def test_limits_are_set_one_by_one_and_taken_away_again(instance: dg.DagsterInst
     assert (info.slot_count, info.using_default_limit) == (4, False)
     pools.set_limits(instance, {})
     assert limits_of(instance) == others
+
+
+@pytest.mark.parametrize(
+    ("here", "elsewhere"), [("node1", "gpu_node1"), ("9391_node1", "node1"), ("node1", "9391_node1"), ("b", "a_b_b")]
+)
+def test_limits_of_a_host_whose_name_ends_as_ours_are_not_touched(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, here: str, elsewhere: str
+) -> None:
+    devices = [device(0), device(1, "Ascend910"), device(2, "Ascend910_9391")]
+    monkeypatch.setenv("ASCEND_HOST", elsewhere)
+    theirs = pools.limits(devices, cores=8)
+    pools.set_limits(instance, theirs)
+    monkeypatch.setenv("ASCEND_HOST", here)
+    pools.set_limits(instance, pools.limits(devices, cores=8))
+    pools.set_limits(instance, {})
+    assert limits_of(instance) == theirs
+
+
+def test_limits_of_a_cluster_whose_name_is_a_kind_of_pool_are_not_touched(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASCEND_HOST", "cluster")
+    theirs = {"npu_ascend310p3_npu_cluster": 1, "atc_npu_cluster": 1, "atc_export_cluster": 1, "npu_cluster": 1}
+    pools.set_limits(instance, theirs)
+    pools.set_limits(instance, {})
+    assert limits_of(instance) == theirs
+
+
+_NAMES = st.from_regex(r"[a-z0-9]{1,6}([._-][a-z0-9]{1,6}){0,3}", fullmatch=True)
+_SOCS = st.from_regex(r"[A-Za-z0-9_-]{3,40}", fullmatch=True)
+
+
+@given(_NAMES, _NAMES, _SOCS)
+@example("node1", "gpu-node1", "Ascend310P3")
+@example("node1", "9391-node1", "Ascend910")
+@example("9391-node1", "node1", "Ascend910_9391")
+def test_a_pool_is_one_hosts_whatever_the_device_and_wherever_it_is_now(here: str, maker: str, soc: str) -> None:
+    """A device that has gone is in no list of what is here, and its pool has to be known all the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASCEND_HOST", maker)
+        made, makers_name = [pools.npu_pool(soc), *pools.limits([device(0)], cores=4)], pools.host()
+        patch.setenv("ASCEND_HOST", here)
+        assert {pools._is_ours(pool) for pool in made} == {makers_name == pools.host()}
 
 
 def test_a_laptop_is_asked_nothing_and_limited_by_nothing(
@@ -186,6 +231,21 @@ def test_what_other_hosts_hold_is_theirs(instance: dg.DagsterInstance, tmp_path:
     run_id = _run(instance, "m", dg.DagsterRunStatus.STARTED, **COMMAND_LINE)
     storage.claim_concurrency_slot("npu_ascend310p3_other_host", run_id, "step")
     assert pools.reclaim(instance, tmp_path) == ()
+
+
+def test_a_living_run_of_a_host_whose_name_ends_as_ours_is_not_reported_as_failed(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process and its lock are on that host: nobody here holds the lock."""
+    storage, pool = instance.event_log_storage, "npu_ascend310p3_gpu_node1"
+    monkeypatch.setenv("ASCEND_HOST", "node1")
+    storage.set_concurrency_slots(pool, 1)
+    run_id = _run(instance, "m", dg.DagsterRunStatus.STARTED, **COMMAND_LINE)
+    storage.claim_concurrency_slot(pool, run_id, "step")
+    assert pools.reclaim(instance, tmp_path) == ()
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status == dg.DagsterRunStatus.STARTED
 
 
 def _kill_a_holder(locks: Path, model: str) -> None:
