@@ -48,7 +48,7 @@ class Candidate:
     def judge(self, tools: Tools) -> tuple[Verdict, ...]:
         """Every verdict, from the evidence alone."""
         return judge_candidate(
-            self.spec, self.source, self.onnx, self.lint, self.targets, self.baselines(tools), lock=tools.lock
+            self.spec, self.source, self.onnx, self.lint, self.targets, self.baselines(tools), lock=tools.lock.sha256
         )
 
 

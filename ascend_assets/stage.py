@@ -18,6 +18,7 @@ from ascend_assets.environments import Environments
 from ascend_assets.policy_file import in_force
 from ascend_assets.records import Record
 from resources.ascend.toolchain import Toolchain
+from resources.dependency_lock import Lock
 from resources.digests import canonical_json, sha256_bytes
 from resources.registry.ledger import Ledger
 from resources.registry.releases import Registry
@@ -39,8 +40,8 @@ class Tools:
     toolchain: Toolchain
     repository: Path
     """The folder that holds the project: in git, or not."""
-    lock: str = ""
-    """Sha256 of the lock file of the pipeline's own dependencies; empty where there is none."""
+    lock: Lock = field(default_factory=Lock)
+    """The lock that the pipeline's own dependencies were installed from."""
     say: Callable[[str], None] = field(default=lambda _: None)
     chosen: str = ""
     """Which toolchain that is, and why that one."""

@@ -10,8 +10,9 @@ from typing import Literal
 
 import dagster as dg
 
+from resources import dependency_lock
 from resources.ascend.choice import Chosen, choose
-from resources.digests import sha256_file
+from resources.dependency_lock import Lock
 from resources.home import PROJECT, home, repository
 from resources.registry.ledger import Ledger
 from resources.registry.releases import Registry
@@ -72,8 +73,6 @@ class Project(dg.ConfigurableResource[None]):
         """The folder."""
         return Path(self.folder) if self.folder else repository()
 
-    def lock(self) -> str:
-        """Sha256 of the lock file of the pipeline's dependencies; empty where there is none."""
-        # What is installed is what the code that runs was locked to, whatever the repository has by now.
-        lock = (Path(self.folder) if self.folder else PROJECT) / "requirements.lock"
-        return sha256_file(lock) if lock.is_file() else ""
+    def lock(self) -> Lock:
+        """The lock that the code that runs was installed from, whatever the repository has by now."""
+        return dependency_lock.installed_from(Path(self.folder) if self.folder else PROJECT)

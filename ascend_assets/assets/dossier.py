@@ -56,7 +56,7 @@ def context(spec: ModelSpec, tools: Tools, records: Mapping[str, Record]) -> dic
         "records": {name: record.digest for name, record in records.items()},
         "baselines": sha256_bytes(canonical_json(baselines)),
         "previous": previous.digest if previous else "",
-        "lock": tools.lock,
+        "lock": tools.lock.sha256,
         "policy": [environment.digest for environment in tools.environments],
     }
 
@@ -119,7 +119,7 @@ def changelog(tools: Tools, previous: Release | None, source: SourceRecord) -> t
 
 def pipeline(tools: Tools) -> dict[str, str]:
     """What else decided the result."""
-    return {"code": code_version(), "requirements.lock": tools.lock}
+    return {"code": code_version(), tools.lock.name: tools.lock.sha256}
 
 
 def export(blobs: Blobs, html: str, folder: Path, record: DossierRecord) -> Path:

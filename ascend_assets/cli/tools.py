@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from ascend_assets import models
 from ascend_assets.cli.console import Unusable
 from ascend_assets.stage import Tools
-from resources.digests import sha256_file
-from resources.home import PROJECT, home, repository
+from resources import dependency_lock
+from resources.home import home, repository
 from resources.registry import released
 from resources.registry.bundles import Bundles
 from resources.registry.ledger import Ledger
@@ -26,7 +26,6 @@ def registry_tools() -> Tools:
 
     chosen = choose()
     store = open_store(home().store)
-    lock = PROJECT / "requirements.lock"
     return Tools(
         blobs=Blobs(store),
         registry=Registry(store),
@@ -34,7 +33,7 @@ def registry_tools() -> Tools:
         toolchain=chosen.toolchain,
         chosen=str(chosen),
         repository=repository(),
-        lock=sha256_file(lock) if lock.is_file() else "",
+        lock=dependency_lock.installed_from(),
     )
 
 

@@ -16,6 +16,7 @@ from ascend_assets.operations import doctor_cann, doctor_cluster, doctor_machine
 from ascend_assets.operations.finding import Finding
 from ascend_assets.policy_file import BadPolicy
 from ascend_assets.yaml_file import BadYaml
+from resources import dependency_lock
 from resources.allowed_signers import Person, Signers, parse
 from resources.ascend.cann.errors import NoInstallation
 from resources.ascend.choice import BadChoice, choose
@@ -36,7 +37,7 @@ def examine(defs: Path = models.DEFS) -> tuple[Finding, ...]:
         *doctor_store.store(places),
         *_policy_and_models(defs),
         *doctor_cann.examine(),
-        _lock_file(PROJECT / "requirements.lock"),
+        lock_file(PROJECT),
         *_of_profile(places, defs),
         doctor_triggers.settings(),
         doctor_triggers.daemon(places),
@@ -132,10 +133,13 @@ def _toolchain(policy: Environments) -> Finding:
     )
 
 
-def _lock_file(path: Path) -> Finding:
-    if path.is_file():
-        return Finding("lock file", ok=True, said=str(path))
-    said = f"{path} is missing: a candidate's provenance is not complete without it"
+def lock_file(project: Path) -> Finding:
+    """Whether the lock that a project's folder was installed from is there, which every candidate names."""
+    found = dependency_lock.path(project)
+    if found is not None:
+        return Finding("lock file", ok=True, said=str(found))
+    names = " and ".join(dependency_lock.NAMES)
+    said = f"{names} are missing in {project}: a candidate's provenance is not complete without one"
     return Finding("lock file", ok=False, said=said, remedy="restore it from git, or write it: make lock")
 
 

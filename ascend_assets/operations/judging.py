@@ -16,6 +16,7 @@ from ascend_assets.gates.wording import listing, short
 from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.stage import Tools
+from resources import dependency_lock
 from resources.digests import canonical_json
 from resources.registry.manifests import RegistryError
 from resources.registry.releases import Release
@@ -49,9 +50,8 @@ def rejudge(tools: Tools, release: Release, *, within: str = "") -> tuple[Verdic
     wrong = tuple(departures(release, candidate))
     if wrong:
         raise NotJudgeable(f"the evidence is not about this release: {listing(wrong)}")
-    lock = release.pipeline.get("requirements.lock", "")
     try:
-        return candidate.judge(replace(tools, lock=lock))
+        return candidate.judge(replace(tools, lock=dependency_lock.recorded(release.pipeline)))
     except (StoreError, UnreadableRecord, RegistryError) as error:
         raise NotJudgeable(f"what it is compared with cannot be read: {error}") from error
 

@@ -1,7 +1,9 @@
 """The images that the Dockerfiles make: what is in them, what is not, and that they run as pods run them."""
 
 import json
+import re
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,15 @@ def test_what_was_not_let_in_is_not_in(orchestrator: Image) -> None:
     assert not list((orchestrator.root / PROJECT).rglob("test_*.py"))
     (packages,) = (orchestrator.root / PACKAGES).glob("python3*/site-packages")
     assert not {"pytest", "mypy", "moto", "hypothesis"} & {path.name for path in packages.iterdir()}
+
+
+def test_what_an_image_was_installed_from_is_what_its_candidates_name(orchestrator: Image, step: Image) -> None:
+    asked = "from resources.configurable import Project; lock = Project().lock(); print(lock.name, lock.sha256)"
+    expected = sha256((ROOT / "requirements.runtime.lock").read_bytes()).hexdigest()
+    entry = settings(step)["config"]["Entrypoint"]
+    for result in (orchestrator.run("python", "-c", asked), step.run(*entry, "python", "-c", asked)):
+        assert re.fullmatch(r"requirements\.runtime\.lock [0-9a-f]{64}", result.stdout.strip())
+        assert result.stdout.split()[1] == expected
 
 
 def test_this_machine_s_way_to_packages_is_in_no_file_of_it(orchestrator: Image) -> None:

@@ -16,6 +16,7 @@ from ascend_assets.environments import Environments
 from ascend_assets.operations import approve, judging, promote, rollback
 from ascend_assets.stage import Tools
 from resources.ascend.toolchain import Toolchain, ToolchainIdentity
+from resources.dependency_lock import Lock
 from resources.registry.admissions import Requirement
 from resources.registry.approvals import Decision
 from resources.registry.ledger import Entry, Ledger
@@ -133,7 +134,7 @@ def make_tools(store: FolderStore, policy: Environments) -> Tools:
         ledger=Ledger(store),
         toolchain=cast("Toolchain", LoadsAnything()),
         repository=Path("/nowhere"),
-        lock=samples.LOCK,
+        lock=Lock(sha256=samples.LOCK),
         environments=policy,
         now=lambda: datetime.now(UTC),
     )

@@ -14,6 +14,7 @@ from ascend_assets.codec import write_record
 from ascend_assets.operations import approve, judging, promote, result, rollback
 from ascend_assets.stage import Tools
 from resources.ascend.toolchain import NotLoadable, Origin, Toolchain, ToolchainIdentity
+from resources.dependency_lock import Lock
 from resources.registry.approvals import Decision
 from resources.registry.ledger import Entry, Ledger
 from resources.registry.releases import Registry, Release, ReleasedTarget
@@ -136,7 +137,7 @@ def make_world(folder: Path, monkeypatch: pytest.MonkeyPatch, policy: str = POLI
         ledger=Ledger(store),
         toolchain=cast("Toolchain", Device()),
         repository=folder / "no repository",
-        lock="0" * 64,  # not that of the releases: they are judged by their own
+        lock=Lock(sha256="0" * 64),  # not that of the releases: they are judged by their own
         environments=policy_file.in_force(),
         now=lambda: MORNING,
     )

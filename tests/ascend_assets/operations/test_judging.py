@@ -32,6 +32,12 @@ def test_the_lock_is_that_of_the_release(world: World) -> None:
     assert "digest of the dependency lock" in provenance.why
 
 
+def test_a_release_that_an_image_made_is_judged_by_the_image_s_lock(world: World) -> None:
+    made = world.publish(0, pipeline={"requirements.runtime.lock": "c" * 64})
+    (provenance,) = [v for v in judging.rejudge(world.tools, made) if v.criterion == "provenance"]
+    assert provenance.value == 0
+
+
 @pytest.mark.parametrize("folder", models.folders(models.DEFS), ids=lambda folder: folder.name)
 def test_a_definition_is_kept_whole(tmp_path: Path, folder: Path) -> None:
     blobs, spec = Blobs(FolderStore(tmp_path)), models.load(folder)
