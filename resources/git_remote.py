@@ -31,7 +31,7 @@ MAX_FETCH_BYTES = 20 * 2**30
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHORT = re.compile(
-    r"(heads|tags)/(?!.*(?:\.\.|@\{|//|/\.|\.lock/|\.lock$|[./]$))[^.\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*"
+    r"(heads|tags)/(?!.*(?:\.\.|@\{|//|/\.|\.lock/|\.lock$|[./]$))[^./\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*"
 )
 _MAX_SHORT = 200
 _STALE_SECONDS = 3600.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from git_server import GitServer, bare_copy, http_server
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sandbox import GIT, git
 
@@ -153,6 +153,7 @@ def test_the_projects_own_remotes(here: Path) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.text(alphabet=st.sampled_from("ab/.@{}-~^:?*[\\ \x7flock\u00e9"), min_size=1, max_size=8))
+@example("/@")
 def test_a_name_that_is_followed_is_one_that_git_takes(name: str) -> None:
     taken = subprocess.run([GIT, "check-ref-format", f"refs/heads/{name}"], check=False).returncode == 0
     assert usable(f"heads/{name}") <= taken

@@ -107,24 +107,28 @@ def _scales(reading: Reading, node: Node, rank: int) -> list[float] | None:
     return scales if all(math.isfinite(scale) and scale > 0 for scale in scales) else None
 
 
-def _coordinates(node: Node, size: int, resized: int, scale: float) -> "NDArray[np.float64] | None":
-    """Where each new position lies in the old axis, by the operator's specification; None for a mode with a crop."""
+def _coordinates(node: Node, size: int, resized: int, scale: float) -> "NDArray[np.float32] | None":
+    """Where each new position lies in the old axis, by the operator's specification; None for a mode with a crop.
+
+    In single precision and in the order in which ONNX Runtime computes it, which decides what is a half:
+    0.5 / (1 / 7) - 0.5 is below 3.
+    """
     import numpy as np
 
-    at = np.arange(resized, dtype=np.float64)
+    at, half = np.arange(resized, dtype=np.float32), np.float32(0.5)
     mode = _text(node, "coordinate_transformation_mode", "half_pixel")
     if mode == "asymmetric":
-        return at / scale
+        return at * np.float32(1 / scale)
     if mode == "align_corners":
-        return at * (size - 1) / (resized - 1) if resized > 1 else np.zeros(1)
+        return at * np.float32(size - 1) / np.float32(max(1, resized - 1))
+    if mode == "half_pixel" or (mode == "pytorch_half_pixel" and resized > 1):
+        return (at + half) / np.float32(scale) - half
     if mode == "pytorch_half_pixel":
-        return (at + 0.5) / scale - 0.5 if resized > 1 else np.zeros(1)
-    if mode == "half_pixel":
-        return (at + 0.5) / scale - 0.5
+        return np.zeros(1, np.float32)
     return None
 
 
-def _rounded(where: "NDArray[np.float64]", mode: str, size: int) -> "Positions":
+def _rounded(where: "NDArray[np.float32]", mode: str, size: int) -> "Positions":
     import numpy as np
 
     rounded = {

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numeric_faults import model, step, unseen
 
@@ -25,6 +25,7 @@ def resized(old: int, new: int, coordinates: str, rounding: str, mode: str = "ne
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 12), st.integers(1, 24), st.sampled_from(COORDINATES), st.sampled_from(ROUNDINGS))
+@example(7, 1, "half_pixel", "floor")
 def test_the_positions_are_those_that_onnx_takes(old: int, new: int, coordinates: str, rounding: str) -> None:
     made = resized(old, new, coordinates, rounding)
     session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
