@@ -29,8 +29,12 @@ from ascend_assets.fleet.jobs import JobOutline, Layer, WholeJob, WholeOutline, 
 from ascend_assets.fleet.outline import Unit
 from ascend_assets.history import MODEL_TAG
 
-_KEPT = 32
-"""Models whose real definitions are kept: a server that has launched more builds one again in a tenth of a second."""
+MOST = 32
+"""Models that one run may be about, and whose real definitions are kept.
+
+A model takes a sixth of a second to build: those of a selection are built while the code server answers nobody else,
+and again in each process that runs a step of it. A model that is not kept is built again when it is launched.
+"""
 
 Jobs = Mapping[str, JobOutline]
 
@@ -71,18 +75,19 @@ class Fleet(RepositoryData):
         return self.of((self._model_of(name),)).get_job(name)
 
     def of(self, names: Iterable[str]) -> dg.RepositoryDefinition:
-        """The real repository of some models."""
+        """The real repository of some models. Raises `DagsterInvalidSubsetError` for more than `MOST`."""
         wanted = frozenset(names)
+        _refuse_too_many(wanted)
         with self._lock:
             if wanted not in self._real:
                 self._real[wanted] = self.definitions(wanted).get_repository_def()
-                while len(self._real) > _KEPT:
+                while sum(map(len, self._real)) > MOST:
                     self._real.popitem(last=False)
             self._real.move_to_end(wanted)
             return self._real[wanted]
 
     def all_of(self, names: Iterable[str]) -> dg.JobDefinition:
-        """Dagster's own job of all assets of some models.
+        """Dagster's own job of all assets of some models. Raises `DagsterInvalidSubsetError` for more than `MOST`.
 
         Runs that are launched from that of one model bear its name, as runs of its other jobs do: Dagster's queue keeps
         the runs of a model apart by it.
@@ -192,6 +197,18 @@ class Fleet(RepositoryData):
             if any(each.name == job for each in self.models.declare(name).jobs):
                 return name
         raise dg.DagsterInvariantViolationError(f"no job {job!r}: no model declares it")
+
+
+def _refuse_too_many(names: AbstractSet[str]) -> None:
+    """Raise `DagsterInvalidSubsetError`, the one error of a code server of which the UI shows the words alone."""
+    if len(names) > MOST:
+        first = ", ".join(sorted(names)[:3])
+        raise dg.DagsterInvalidSubsetError(
+            f"assets or checks of {len(names)} models are selected ({first}, ...), and one run may be about {MOST} "
+            "models at most: each of its steps would wait until all of them are built. Select fewer and launch several "
+            "runs, one for each model (its jobs, such as <model>_candidate, do all that belongs to it) or for each "
+            f"group of at most {MOST} models"
+        )
 
 
 @contextmanager

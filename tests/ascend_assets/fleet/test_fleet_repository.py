@@ -1,5 +1,6 @@
 """What Dagster is shown of all models is what they are; what is run is the real thing, of the models it is about."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,15 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import JobDataSnap, RepositorySnap
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import PythonFileTarget
 from dagster._serdes import deserialize_value, serialize_value
+from dagster_graphql.schema import create_schema
 from tiny import DEFS_YAML
 
 from ascend_assets import models
 from ascend_assets.definitions import ModelFiles, build_defs, build_repository
+from ascend_assets.fleet import repository as fleet
 from ascend_assets.fleet.repository import FleetRepository
 from ascend_assets.history import MODEL_TAG
 
@@ -171,6 +176,120 @@ def test_everything_of_all_models_at_once_is_refused(tmp_path: Path) -> None:
     with pytest.raises(dg.Failure, match="select what is to be made"):
         repository.get_maybe_subset_job_def(ALL).execute_in_process()
     assert _read(repository) == set()
+
+
+class TestVeryManyModels:
+    """What is built for real at once is bounded, by models and not by selections."""
+
+    NAMES = tuple(f"net_{number}" for number in range(33))
+
+    @pytest.fixture
+    def repository(self, tmp_path: Path) -> FleetRepository:
+        return build_repository(write(tmp_path, *self.NAMES))
+
+    def test_a_run_is_about_no_more_of_them_than_are_kept(self, repository: FleetRepository) -> None:
+        keys = {dg.AssetKey([name, "source"]) for name in self.NAMES}
+        said = (
+            r"assets or checks of 33 models are selected .* one run may be about 32 models .* each group of at most 32"
+        )
+        with pytest.raises(dg.DagsterInvalidSubsetError, match=said):
+            repository.get_maybe_subset_job_def(ALL, asset_selection=keys)
+        with pytest.raises(dg.DagsterInvalidSubsetError, match=said):
+            repository.get_implicit_job_def_for_assets(keys)
+        assert _read(repository) == set(), "early: nothing was built"
+
+    def test_nor_are_checks_of_more(self, repository: FleetRepository) -> None:
+        checks = {dg.AssetCheckKey(dg.AssetKey([name, "target", "om"]), "current") for name in self.NAMES}
+        with pytest.raises(dg.DagsterInvalidSubsetError, match="33 models"):
+            repository.get_maybe_subset_job_def(ALL, asset_selection=set(), asset_check_selection=checks)
+        half = {check.asset_key for check in checks if check.asset_key.path[0] < "net_2"}
+        with pytest.raises(dg.DagsterInvalidSubsetError, match="33 models"):
+            repository.get_maybe_subset_job_def(ALL, asset_selection=half, asset_check_selection=checks)
+
+    def test_as_many_as_are_kept_are_built(self, repository: FleetRepository) -> None:
+        keys = {dg.AssetKey([name, "source"]) for name in self.NAMES[:32]}
+        job = repository.get_maybe_subset_job_def(ALL, asset_selection=keys)
+        assert len(job.nodes) == 32
+
+    def test_many_assets_of_one_model_are_one_model(self, repository: FleetRepository) -> None:
+        keys = {key for key in repository.asset_graph.materializable_asset_keys if key.path[0] == "net_0"}
+        checks = {key for key in repository.asset_graph.asset_check_keys if key.asset_key.path[0] == "net_0"}
+        assert len(keys) + len(checks) > 32
+        assert repository.get_maybe_subset_job_def(ALL, asset_selection=keys, asset_check_selection=checks).nodes
+
+    def test_what_is_kept_is_counted_in_models(
+        self, repository: FleetRepository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fleet, "MOST", 4)
+        built = repository._fleet
+        for wanted in (["net_0"], ["net_1", "net_2"], ["net_0"], ["net_3"]):
+            built.of(wanted)
+        kept = [set(names) for names in built._real]
+        assert kept == [{"net_1", "net_2"}, {"net_0"}, {"net_3"}], "in the order in which they were last asked for"
+        built.of(["net_4"])
+        assert frozenset({"net_1", "net_2"}) not in built._real, "the longest unasked goes, whole"
+        built.of(["net_0", "net_1", "net_2", "net_3"])
+        assert [set(names) for names in built._real] == [{"net_0", "net_1", "net_2", "net_3"}]
+
+    def test_the_ui_says_it_where_somebody_launches_them(self, tmp_path: Path) -> None:
+        """Through a real code server, by the requests of the page of assets."""
+        write(tmp_path / "defs", *self.NAMES)
+        server = tmp_path / "location.py"
+        server.write_text(LOCATION.format(folder=str(tmp_path / "defs")))
+        with (
+            dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+            WorkspaceProcessContext(
+                instance, PythonFileTarget(str(server), attribute=None, working_directory=None, location_name="here")
+            ) as workspace,
+        ):
+            selector = {
+                "repositoryLocationName": "here",
+                "repositoryName": "__repository__",
+                "pipelineName": ALL,
+                "assetSelection": [{"path": [name, "source"]} for name in self.NAMES],
+            }
+            launch, form = {"executionParams": {"selector": selector}}, {"selector": selector}
+            for query, variables in ((LAUNCH, launch), (FORM, form)):
+                context = workspace.create_request_context()
+                asked = create_schema().execute_async(query, context=context, variables=variables)
+                answer = asyncio.run(asked)
+                assert answer.errors is None
+                (found,) = (answer.data or {}).values()
+                assert found["__typename"] == "InvalidSubsetError"
+                assert "assets or checks of 33 models are selected (net_0, net_1, net_10, ...)" in found["message"]
+                assert "one run may be about 32 models at most" in found["message"]
+            assert instance.get_runs_count() == 0
+
+
+LOCATION = """
+from pathlib import Path
+
+import dagster as dg
+
+from ascend_assets.definitions import build_repository
+
+@dg.definitions
+def defs():
+    return build_repository(Path({folder!r}))
+"""
+LAUNCH = """
+mutation Launch($executionParams: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $executionParams) {
+    __typename
+    ... on InvalidSubsetError { message }
+    ... on PythonError { message }
+  }
+}
+"""
+FORM = """
+query Form($selector: PipelineSelector!) {
+  pipelineOrError(params: $selector) {
+    __typename
+    ... on InvalidSubsetError { message }
+    ... on PythonError { message }
+  }
+}
+"""
 
 
 def test_dagsters_command_line_gets_the_real_job_of_the_models_it_asks_about(tmp_path: Path) -> None:
