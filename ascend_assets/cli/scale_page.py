@@ -102,7 +102,7 @@ def _show_release(found: "Plan", *, given: bool) -> None:
 
 def _show_pods(found: "Plan") -> None:
     table(
-        ("pods", "a day", "seconds each", "at once at peak", "cores", "GiB", "core hours a day"),
+        ("pods", "a day", "seconds each", "at once at peak", "cores", "GiB", "GiB of disk", "core hours a day"),
         [
             (
                 stage.kind,
@@ -111,6 +111,7 @@ def _show_pods(found: "Plan") -> None:
                 f"{stage.at_once:,.1f}",
                 f"{stage.cpu:,.1f}",
                 f"{stage.memory:,.1f}",
+                f"{stage.disk:,.1f}",
                 f"{stage.cpu_hours_a_day:,.0f}",
             )
             for stage in found.stages
@@ -120,6 +121,11 @@ def _show_pods(found: "Plan") -> None:
         f"all: {found.use.pods_a_day:,.0f} pods a day, at most {found.use.pods:,.0f} at once with "
         f"{found.played.cpu:,.0f} cores and {found.played.memory:,.0f} GiB; {found.use.runs:,.0f} runs at once"
     )
+    say(
+        f"disk: at most {found.played.disk:,.0f} GiB of all nodes' at once (ephemeral storage); a step on a card asks for "
+        f"up to {found.disk_of_card:,.3g} GiB,"
+    )
+    say("and on a node that has not that for each of its cards, cards stay idle")
 
 
 def _show_storage(found: "Plan") -> None:
@@ -210,6 +216,8 @@ def as_json(found: "Plan", there: "InCluster") -> dict[str, Any]:
             "runs": found.use.runs,
             "cores": found.played.cpu,
             "memory_gib": found.played.memory,
+            "disk_gib": found.played.disk,
+            "disk_gib_of_card": found.disk_of_card,
         },
         "storage": asdict(found.storage),
         "code_locations": {"count": found.locations, "models_of_each": found.models_per_location},

@@ -53,6 +53,11 @@ class Played:
         return self.day.memory * self.part
 
     @property
+    def disk(self) -> float:
+        """The most GiB of nodes' disk at once."""
+        return self.day.disk * self.part
+
+    @property
     def runs(self) -> float:
         """The most runs at once."""
         return float(self.day.runs * self.part)

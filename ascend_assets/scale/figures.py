@@ -35,10 +35,11 @@ class Figure(Strict):
 
 
 class Requests(Strict):
-    """What a step's pod asks for: cores and GiB of memory."""
+    """What a step's pod asks for: cores, GiB of memory, and GiB of its node's disk (Kubernetes' ephemeral storage)."""
 
     cpu: Annotated[FiniteFloat, Field(gt=0, le=1024)]
     memory: Annotated[FiniteFloat, Field(gt=0, le=65536)]
+    disk: Annotated[FiniteFloat, Field(ge=0, le=1_000_000)] = 0.0
 
 
 class Times(Strict):

@@ -39,5 +39,8 @@ def of(cluster: Cluster, overheads: Overheads) -> InCluster:
 def of_size(size: Size) -> Requests:
     """`500m` and `4` as cores, `512Mi` and `8Gi` as GiB."""
     cpu = float(size.cpu.removesuffix("m")) / (1000 if size.cpu.endswith("m") else 1)
-    memory = float(size.memory[:-2]) / (1024 if size.memory.endswith("Mi") else 1)
-    return Requests(cpu=cpu, memory=memory)
+    return Requests(cpu=cpu, memory=_gib(size.memory), disk=_gib(size.disk))
+
+
+def _gib(amount: str) -> float:
+    return float(amount[:-2]) / (1024 if amount.endswith("Mi") else 1)

@@ -18,7 +18,7 @@ from ascend_assets.scale.pools import Goal, Sized
 from ascend_assets.scale.simulation import Say, quantile
 from ascend_assets.scale.storage import Storage
 from ascend_assets.scale.typical import Typical
-from ascend_assets.scale.walk_costs import KINDS, Costs, candidate
+from ascend_assets.scale.walk_costs import KINDS, ON_CARDS, Costs, candidate
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class StageUse:
-    """Pods of one kind. `seconds` each; `at_once`, `cpu`, `memory`: on average at the peak, cores and GiB."""
+    """Pods of one kind. `seconds` each; `at_once`, `cpu`, `memory`, `disk`: on average at the peak, cores and GiB."""
 
     kind: str
     pods_a_day: float
@@ -60,12 +60,16 @@ class StageUse:
     at_once: float
     cpu: float
     memory: float
+    disk: float
     cpu_hours_a_day: float
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a demand needs. Seconds, cores, GiB; `release_*` from a commit to its release, of the played day."""
+    """What a demand needs. Seconds, cores, GiB; `release_*` from a commit to its release, of the played day.
+
+    `disk_of_card`: GiB of a node's disk that the largest step on a card asks for.
+    """
 
     demand: Demand
     kinds: tuple[Typical, ...]
@@ -75,6 +79,7 @@ class Plan:
     stages: tuple[StageUse, ...]
     use: Use
     played: Played
+    disk_of_card: float
     release_p50: float
     release_p95: float
     locations: int
@@ -126,6 +131,7 @@ def plan(
         stages=stages,
         use=use,
         played=played,
+        disk_of_card=max(there.requests[kind].disk for kind in ON_CARDS),
         release_p50=quantile(played.day.times, 0.5),
         release_p95=quantile(played.day.times, 0.95),
         locations=locations,
@@ -180,4 +186,5 @@ def _stage(demand: Demand, costs: Costs, kind: str, a_day: float, seconds: float
     asks = costs.requests[kind]
     at_once = a_day / demand.candidates_a_day * demand.peak * seconds
     hours = a_day * seconds * asks.cpu / 3600
-    return StageUse(kind, a_day, seconds, at_once, at_once * asks.cpu, at_once * asks.memory, hours)
+    amounts = (at_once * each for each in (asks.cpu, asks.memory, asks.disk))
+    return StageUse(kind, a_day, seconds, at_once, *amounts, hours)

@@ -42,7 +42,7 @@ class Arrival:
 class Day:
     """What was seen. Seconds; pool -> the wait of each step that asked for a place, and a time per candidate.
 
-    `pods`, `cpu`, `memory`, `runs`: the most at once. `ended`: when the last candidate was done.
+    `pods`, `cpu`, `memory`, `disk`, `runs`: the most at once. `ended`: when the last candidate was done.
     """
 
     waits: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -50,6 +50,7 @@ class Day:
     pods: int = 0
     cpu: float = 0.0
     memory: float = 0.0
+    disk: float = 0.0
     runs: int = 0
     ended: float = 0.0
 
@@ -135,7 +136,7 @@ class _World:
         self._events: list[tuple[float, int, int, _Run, int]] = []
         self._count = 0
         self._turn: dict[int, deque[_Run]] = {}
-        self._pods, self._cpu, self._memory, self._runs = 0, 0.0, 0.0, 0
+        self._pods, self._cpu, self._memory, self._disk, self._runs = 0, 0.0, 0.0, 0.0, 0
 
     def run(self, say: Say) -> None:
         """Until everything is done."""
@@ -239,7 +240,9 @@ class _World:
         self._pods += change
         self._cpu += change * asks.cpu
         self._memory += change * asks.memory
+        self._disk += change * asks.disk
         if change > 0:
             self.day.pods = max(self.day.pods, self._pods)
             self.day.cpu = max(self.day.cpu, self._cpu)
             self.day.memory = max(self.day.memory, self._memory)
+            self.day.disk = max(self.day.disk, self._disk)

@@ -136,8 +136,10 @@ class Cluster(Strict):
     exporting: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
     def size(self, stage: str) -> Size:
-        """CPU, memory, disk and time of a stage: the file's own, else the default."""
-        return self.resources.get(stage, DEFAULTS[stage])
+        """CPU, memory, disk and time of a stage: the file's own, and the stage's default for what that leaves out."""
+        given = self.resources.get(stage)
+        said = {field: getattr(given, field) for field in given.model_fields_set} if given else {}
+        return DEFAULTS[stage].model_copy(update=said)
 
     @field_validator("resources")
     @classmethod

@@ -84,6 +84,7 @@ def _needs(plan: Mapping[str, Any]) -> dict[str, str]:
         "pods a day": f"{sum(stage['pods_a_day'] for stage in plan['pods']):,.0f}",
         "pods, runs at once": f"{plan['at_once']['pods']:,.0f}, {plan['at_once']['runs']:,.0f}",
         "cores, GiB at once": f"{plan['at_once']['cores']:,.0f}, {plan['at_once']['memory_gib']:,.0f}",
+        "GiB of nodes' disk at once": f"{plan['at_once']['disk_gib']:,.0f}",
         "code locations": f"{plan['code_locations']['count']:,}",
         "PostgreSQL, GB a month": f"{stored['database_gb_a_month']:,.1f}",
         "PostgreSQL, rows a second": f"{stored['rows_a_second']:,.1f}",

@@ -10,6 +10,8 @@ import pytest
 
 from ascend_assets import models
 from ascend_assets.cli import scale, scale_inputs, scale_page
+from resources.home import PROJECT
+from resources.kubernetes.sizes import DEFAULTS
 
 Here = Callable[..., tuple[int, str, str]]
 FEW = ("scale", "plan", "--models", "100", "--commits-a-day", "200")
@@ -51,6 +53,19 @@ def test_a_script_reads_one_object_with_every_figure(here: Here) -> None:
         "source": "",
     }
     assert {one["origin"] for one in found["ceilings"]} <= {"measured", "emulated", "published", "assumed"}
+
+
+def test_the_disk_that_pods_ask_for_is_told(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = object_of(here(*ON_310P, "--json")[1])
+    assert shipped["at_once"]["disk_gib_of_card"] == float(DEFAULTS["precision"].disk.removesuffix("Gi"))
+    assert f"up to {shipped['at_once']['disk_gib_of_card']:g} GiB" in here(*ON_310P)[1]
+    own = tmp_path / "cluster.yaml"
+    size = "\nresources:\n  precision: {cpu: 4, memory: 16Gi, disk: 400Gi}\n"
+    own.write_text((PROJECT / "cluster.yaml").read_text() + size)
+    monkeypatch.setenv("ASCEND_CLUSTER", str(own))
+    larger = object_of(here(*ON_310P, "--json")[1])
+    assert larger["at_once"]["disk_gib_of_card"] == 400
+    assert larger["at_once"]["disk_gib"] >= 400 > shipped["at_once"]["disk_gib"] > 0
 
 
 def test_targets_are_those_of_the_models_that_are_here(here: Here) -> None:

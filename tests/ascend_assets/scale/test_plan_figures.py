@@ -76,5 +76,5 @@ def test_sizes_and_limits_are_those_of_the_clusters_file(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("cpu", "memory", "cores", "gib"), [("4", "8Gi", 4.0, 8.0), ("250m", "512Mi", 0.25, 0.5)])
 def test_quantities_are_read_as_kubernetes_means_them(cpu: str, memory: str, cores: float, gib: float) -> None:
-    asks = in_cluster.of_size(Size(cpu=cpu, memory=memory))
-    assert (asks.cpu, asks.memory) == (cores, gib)
+    asks = in_cluster.of_size(Size(cpu=cpu, memory=memory, disk=memory))
+    assert (asks.cpu, asks.memory, asks.disk) == (cores, gib, gib)

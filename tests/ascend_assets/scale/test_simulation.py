@@ -13,7 +13,7 @@ from ascend_assets.scale.simulation import Arrival, Day, poisson, quantile, simu
 from ascend_assets.scale.walk_costs import KINDS, Task
 
 SOC = "Ascend310P3"
-ASKS = {kind: Requests(cpu=1, memory=2) for kind in (*KINDS, "run")}
+ASKS = {kind: Requests(cpu=1, memory=2, disk=3) for kind in (*KINDS, "run")}
 
 
 def seeded(seed: int) -> random.Random:
@@ -94,9 +94,9 @@ def test_the_cards_go_to_whoever_asked_first() -> None:
     assert play(arrivals, 1).waits[SOC] == [0.0, 9.0, 18.0]
 
 
-def test_pods_cores_and_memory_are_counted_with_the_runs_own() -> None:
+def test_pods_cores_memory_and_disk_are_counted_with_the_runs_own() -> None:
     day = play([Arrival(0.0, place, (light(10.0), light(10.0))) for place in range(3)], 1)
-    assert (day.pods, day.cpu, day.memory, day.runs) == (9, 9.0, 18.0, 3)
+    assert (day.pods, day.cpu, day.memory, day.disk, day.runs) == (9, 9.0, 18.0, 27.0, 3)
 
 
 def test_a_step_that_waits_for_a_card_has_no_pod() -> None:

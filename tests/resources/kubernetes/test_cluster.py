@@ -111,8 +111,26 @@ def test_only_volcano_has_queues() -> None:
 
 def test_a_stage_has_its_own_size_or_the_default() -> None:
     found = cluster(resources={"om": {"cpu": 2, "memory": "4Gi"}})
-    assert found.size("om") == Size(cpu="2", memory="4Gi")
+    default = DEFAULTS["om"]
+    assert found.size("om") == Size(cpu="2", memory="4Gi", disk=default.disk, minutes=default.minutes)
     assert found.size("lint") == DEFAULTS["lint"]
+
+
+def test_what_a_stage_s_own_size_says_is_taken_even_where_it_is_what_others_have() -> None:
+    fields = {"cpu": "4", "memory": "16Gi", "disk": "10Gi", "minutes": 60}
+    assert cluster(resources={"precision": fields}).size("precision") == Size.model_validate(fields)
+
+
+def test_a_stage_that_only_reads_and_judges_asks_for_little_disk() -> None:
+    """It is booked on the node for every pod: with much, nodes are full of pods that write nothing."""
+    for stage in ("judging", "dossier", "release", "deployment", "metrics", "proposed_limits"):
+        assert DEFAULTS[stage].disk == "1Gi"
+
+
+def test_a_node_with_100_gb_has_room_for_both_steps_of_four_targets() -> None:
+    """84 GiB of it are left beside images and what the kubelet keeps free, by its defaults (10 %)."""
+    pair = sum(int(DEFAULTS[stage].disk.removesuffix("Gi")) for stage in ("precision", "benchmark"))
+    assert 4 * pair <= 84
 
 
 def test_a_stage_that_there_is_not_is_refused() -> None:
