@@ -57,6 +57,7 @@ LabelName = Annotated[str, StringConstraints(pattern=_QUALIFIED)]
 LabelValue = Annotated[str, StringConstraints(pattern=_LABEL_VALUE)]
 Labels = Annotated[dict[LabelName, LabelValue], Field(max_length=20)]
 Annotations = Annotated[dict[LabelName, Annotated[str, StringConstraints(max_length=1000)]], Field(max_length=20)]
+ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}\.[0-9][0-9A-Za-z.]{0,30}$")]
 SocVersion = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{3,40}$")]
 
@@ -76,13 +77,16 @@ class Toleration(Strict):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
 
 
+Tolerations = Annotated[tuple[Toleration, ...], Field(max_length=20)]
+
+
 class Npus(Strict):
     """The NPUs of one SoC version. `cards`: how many `resource` there are for us, which is the pool's limit."""
 
     resource: Annotated[str, StringConstraints(max_length=100)]
     cards: Annotated[int, Field(ge=1, le=100_000)]
     node_selector: Labels = Field(default_factory=dict)
-    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=20)] = ()
+    tolerations: Tolerations = ()
     labels: Labels = Field(default_factory=dict)
     annotations: Annotations = Field(default_factory=dict)
 
@@ -117,16 +121,20 @@ class Cluster(Strict):
     """A cluster. `name` stands in names of pools.
 
     `runtime`: whether nodes have ascend-docker-runtime, or pods mount the driver themselves. `driver_group`: the group
-    id of HwHiAiUser on the nodes, to whom /dev/davinci* belongs. `waiting_minutes`: how long a pod may wait for a node
-    or an image before its step fails. `compiling` and `exporting`: how many such steps at once; without it as many as
-    there are.
+    id of HwHiAiUser on the nodes, to whom /dev/davinci* belongs. `node_selector` and `tolerations`: of every step's
+    pod; an NPU's own are added, and its labels go before these. `git_secret`: the Secret with the key by which
+    operations reach git. `waiting_minutes`: how long a pod may wait for a node or an image before its step fails.
+    `compiling` and `exporting`: how many such steps at once; without it as many as there are.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
     runtime: Literal["ascend-docker-runtime", "mounts"]
     scheduler: Literal["default", "volcano"] = "default"
     queue: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] | None = None
-    service_account: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?$")] | None = None
+    service_account: ObjectName | None = None
+    git_secret: ObjectName | None = None
+    node_selector: Labels = Field(default_factory=dict)
+    tolerations: Tolerations = ()
     driver_group: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     waiting_minutes: Annotated[int, Field(ge=1, le=7 * 24 * 60)] = 30
     npus: Annotated[dict[SocVersion, Npus], Field(max_length=100)] = Field(default_factory=dict)

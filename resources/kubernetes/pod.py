@@ -7,7 +7,8 @@ settings).
 Sources: the device plugin wants requests and limits of an NPU alike. With volcano its number comes as an annotation of
 the pod and goes into `ASCEND_VISIBLE_DEVICES` (MindCluster's samples of inference); without, the device plugin sets
 it. Where ascend-docker-runtime is absent, a pod mounts what that would (its `base.list`); the device plugin adds the
-device nodes.
+device nodes. OpenSSH reads keys and known hosts in `~/.ssh`, and takes a key that its group may read where somebody
+else owns the file (its `authfile.c`), as root does those of a Secret.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ _DRIVER = {
     "ascend-install-info": ("/etc/ascend_install.info", "File"),
     "ascend-queue-schedule": ("/var/queue_schedule", "DirectoryOrCreate"),
 }
+_GIT, _SSH_HOME = "git", "/home/ascend/.ssh"
+"""A volume's name, and where the images' account has its keys."""
+_REACHES_GIT = "operation"
+"""The one stage whose steps ask a remote: the job `fetch_commits` is of it."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def op_tags(cluster: Cluster, need: Need) -> dict[str, Any]:
     return {
         TAG: {
             "container_config": _container(cluster, need, npus),
-            "pod_spec_config": _pod(cluster, npus),
+            "pod_spec_config": _pod(cluster, need, npus),
             "pod_template_spec_metadata": _metadata(cluster, need, npus),
             "job_spec_config": {
                 # Kubernetes would start the command again, and Dagster would not know: a lost step is started anew by
@@ -73,7 +78,7 @@ def _container(cluster: Cluster, need: Need, npus: Npus | None) -> dict[str, Any
         container["image"] = cluster.images.cann[need.cann]
         # Where CANN was expected and is not, nothing is to be emulated silently.
         container["env"] = [{"name": "ASCEND_TOOLCHAIN", "value": "cann"}, *_visible(cluster, npus)]
-    mounts = _mounts(cluster, npus)
+    mounts = _mounts(cluster, need, npus)
     if mounts:
         container["volume_mounts"] = mounts
     return container
@@ -87,34 +92,41 @@ def _visible(cluster: Cluster, npus: Npus | None) -> list[dict[str, Any]]:
     return [{"name": "ASCEND_VISIBLE_DEVICES", "value_from": {"field_ref": {"field_path": path}}}]
 
 
-def _mounts(cluster: Cluster, npus: Npus | None) -> list[dict[str, Any]]:
-    if npus is None or cluster.runtime != "mounts":
+def _mounts(cluster: Cluster, need: Need, npus: Npus | None) -> list[dict[str, Any]]:
+    paths = {volume["name"]: _SSH_HOME for volume in _of_git(cluster, need)}
+    paths |= {volume["name"]: volume["host_path"]["path"] for volume in _of_driver(cluster, npus)}
+    return [{"name": name, "mount_path": path, "read_only": True} for name, path in paths.items()]
+
+
+def _of_git(cluster: Cluster, need: Need) -> list[dict[str, Any]]:
+    if cluster.git_secret is None or need.stage != _REACHES_GIT:
         return []
-    return [{"name": name, "mount_path": path, "read_only": True} for name, (path, _) in _DRIVER.items()]
+    # For the pod's group: steps are not root, whose the files are.
+    return [{"name": _GIT, "secret": {"secret_name": cluster.git_secret, "optional": True, "default_mode": 0o440}}]
 
 
-def _volumes(cluster: Cluster, npus: Npus | None) -> list[dict[str, Any]]:
+def _of_driver(cluster: Cluster, npus: Npus | None) -> list[dict[str, Any]]:
     if npus is None or cluster.runtime != "mounts":
         return []
     return [{"name": name, "host_path": {"path": path, "type": kind}} for name, (path, kind) in _DRIVER.items()]
 
 
-def _pod(cluster: Cluster, npus: Npus | None) -> dict[str, Any]:
-    pod: dict[str, Any] = {"security_context": _security(cluster, npus)}
-    if cluster.service_account:
-        pod["service_account_name"] = cluster.service_account
-    if npus is None:
-        return pod
-    if cluster.scheduler == "volcano":
-        pod["scheduler_name"] = "volcano"
-    if npus.node_selector:
-        pod["node_selector"] = dict(npus.node_selector)
-    if npus.tolerations:
-        pod["tolerations"] = [one.model_dump(exclude_none=True) for one in npus.tolerations]
-    volumes = _volumes(cluster, npus)
-    if volumes:
-        pod["volumes"] = volumes
-    return pod
+def _pod(cluster: Cluster, need: Need, npus: Npus | None) -> dict[str, Any]:
+    optional: dict[str, Any] = {
+        "service_account_name": cluster.service_account,
+        "scheduler_name": "volcano" if npus and cluster.scheduler == "volcano" else None,
+        "node_selector": {**cluster.node_selector, **(npus.node_selector if npus else {})},
+        "tolerations": _tolerations(cluster, npus),
+        "volumes": [*_of_git(cluster, need), *_of_driver(cluster, npus)],
+    }
+    given = {key: value for key, value in optional.items() if value}
+    return {"security_context": _security(cluster, npus), **given}
+
+
+def _tolerations(cluster: Cluster, npus: Npus | None) -> list[dict[str, Any]]:
+    """The cluster's and the NPU's, each once."""
+    both = dict.fromkeys((*cluster.tolerations, *(npus.tolerations if npus else ())))
+    return [one.model_dump(exclude_none=True) for one in both]
 
 
 def _security(cluster: Cluster, npus: Npus | None) -> dict[str, Any]:

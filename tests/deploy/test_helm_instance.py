@@ -12,7 +12,6 @@ from dagster import DagsterError, DagsterInstance
 from dagster._config import process_config
 from dagster._core.instance.config import PoolGranularity, dagster_instance_config
 from dagster._serdes import ConfigurableClassData
-from dagster_k8s.container_context import K8sContainerContext
 
 from ascend_assets.cluster.launcher import ClusterRunLauncher
 from ascend_assets.operations.doctor_cluster import lacking
@@ -134,6 +133,13 @@ MISSPELT: list[Callable[[dict[str, Any]], Any]] = [
     lambda values: values["global"].update(serviceAccount="ascend-dagster"),
     lambda values: values["dagster-user-deployments"]["deployments"][0].update(args=[]),
 ]
+INCOMPLETE: list[Callable[[dict[str, Any]], Any]] = [
+    lambda entry: entry.pop("name"),
+    lambda entry: entry.pop("port"),
+    lambda entry: entry.pop("image"),
+    lambda entry: entry["image"].pop("pullPolicy"),
+    lambda entry: entry["image"].pop("repository"),
+]
 
 
 @pytest.mark.parametrize("misspell", MISSPELT)
@@ -144,6 +150,16 @@ def test_a_key_that_the_chart_does_not_know_is_refused(
     misspell(wrong)
     with pytest.raises(helm_values.UnknownValue, match="knows no"):
         (helm_values.instance_config(wrong), helm_values.container_context(wrong))
+
+
+@pytest.mark.parametrize("take_away", INCOMPLETE)
+def test_an_entry_that_the_subchart_s_schema_refuses_is_refused(
+    values: dict[str, Any], take_away: Callable[[dict[str, Any]], Any]
+) -> None:
+    wrong = copy.deepcopy(values)
+    take_away(wrong["dagster-user-deployments"]["deployments"][0])
+    with pytest.raises(helm_values.MissingValue, match="wants"):
+        helm_values.container_context(wrong)
 
 
 @pytest.mark.parametrize(
@@ -163,17 +179,6 @@ def test_dagster_refuses_what_it_does_not_know_of_it(
     """So that the test above, that it takes ours, could fail."""
     with pytest.raises(DagsterError):
         read(helm_values.instance_config(values, change), tmp_path)
-
-
-def test_what_runs_are_launched_with_is_a_container_context_that_dagster_takes(values: dict[str, Any]) -> None:
-    context = K8sContainerContext.create_from_config(helm_values.container_context(values))
-    assert context.namespace == helm_values.NAMESPACE
-    mounts = {mount["mount_path"] for mount in context.run_k8s_config.container_config["volume_mounts"]}
-    settings = "/opt/dagster/dagster_home/dagster.yaml"
-    assert mounts == {settings, "/var/lib/ascend/state", "/var/lib/ascend/project", "/etc/ascend", "/home/ascend/.ssh"}
-    sources = context.run_k8s_config.container_config["env_from"]
-    assert {"secret_ref": {"name": "ascend-secrets"}} in sources
-    assert {"config_map_ref": {"name": "ascend-settings"}} in sources
 
 
 def test_the_launcher_is_the_one_that_bears_an_api_server_that_is_away(values: dict[str, Any]) -> None:

@@ -61,6 +61,21 @@ def test_none_was_overlooked(pods: dict[str, dict[str, Any]]) -> None:
     assert chart | {"Deployment ascend-proxy", "Job ascend-init", "Job dagster-run-0"} < set(pods)
 
 
+def test_whoever_waits_for_a_name_has_an_nslookup_that_finds_it(pods: dict[str, dict[str, Any]]) -> None:
+    """Since busybox 1.29 nslookup fails where one of several search domains does not know the name."""
+    images = {
+        str(one["image"])
+        for pod in pods.values()
+        for one in pod.get("initContainers", [])
+        if "nslookup" in " ".join(one.get("command", []))
+    }
+    assert images
+    for image in images:
+        version = re.fullmatch(r"docker\.io/library/busybox:(\d+)\.(\d+)(?:\.\d+)?", image)
+        assert version is not None, image
+        assert tuple(map(int, version.groups())) < (1, 29)
+
+
 def test_a_step_runs_under_the_account_that_may_do_nothing(pods: dict[str, dict[str, Any]]) -> None:
     """Models' own code is somebody else's, and a token that may make pods is the cluster's keys."""
     accounts = {pod["serviceAccountName"] for name, pod in pods.items() if name.startswith("step ")}

@@ -107,8 +107,9 @@ class Site:
 
     def of_code_server(self) -> dict[str, str]:
         """What the chart puts into the code server's environment, for the runs that it is going to describe."""
-        context = json.dumps(helm_values.container_context(self.values()))
-        return {"DAGSTER_CURRENT_IMAGE": IMAGE, "DAGSTER_CONTAINER_CONTEXT": context}
+        context = helm_values.container_context(self.values())
+        handed_on = {} if context is None else {"DAGSTER_CONTAINER_CONTEXT": json.dumps(context)}
+        return {"DAGSTER_CURRENT_IMAGE": IMAGE, **handed_on}
 
     def environment(self) -> dict[str, str]:
         """What every process of the platform has: its ConfigMap, its Secrets, and where Dagster's settings are."""
@@ -123,7 +124,7 @@ class Site:
     def objects(self) -> Iterator[dict[str, Any]]:
         """The ConfigMaps and Secrets that the values refer to, as an administrator applies them."""
         values = self.values()
-        launched = helm_values.container_context(values)["k8s"]
+        launched = helm_values.instance_config(values)["run_launcher"]["config"]
         for name in launched["env_config_maps"]:
             yield _object("ConfigMap", name, data=self.settings if name == SETTINGS else {})
         (name,) = launched["env_secrets"]

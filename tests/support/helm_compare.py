@@ -48,8 +48,8 @@ def _context(rendered: Sequence[Manifest]) -> Any:
         for container in pod["containers"]
         for variable in container.get("env") or []
     )
-    (found,) = (one["value"] for one in variables if one["name"] == "DAGSTER_CONTAINER_CONTEXT")
-    return json.loads(found)
+    found = [one["value"] for one in variables if one["name"] == "DAGSTER_CONTAINER_CONTEXT"]
+    return json.loads(found[0]) if found else None
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -43,8 +43,10 @@ def deployments(values: Values) -> list[Manifest]:
     serve = f"dagster-webserver -h 0.0.0.0 -p {webserver['service']['port']} -w /dagster-workspace/workspace.yaml"
     watch = "dagster-daemon run -w /dagster-workspace/workspace.yaml"
     load = ["dagster", "code-server", "start", "-h", "0.0.0.0", "-p", str(user["port"])]  # noqa: S104 -- the chart's
-    told = {"name": "DAGSTER_CONTAINER_CONTEXT", "value": json.dumps(container_context(values))}
-    user = {**user, "env": [told, *user.get("env", [])]}
+    handed_on = container_context(values)
+    if handed_on is not None:
+        told = {"name": "DAGSTER_CONTAINER_CONTEXT", "value": json.dumps(handed_on)}
+        user = {**user, "env": [told, *user.get("env", [])]}
     return [
         _deployment(values, "dagster-webserver", webserver, {"command": ["/bin/bash", "-c", serve]}, user["name"]),
         _deployment(values, "dagster-daemon", daemon, {"command": ["/bin/bash", "-c", watch]}, user["name"]),
@@ -58,9 +60,9 @@ def labels_of(component: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": "dagster", "app.kubernetes.io/instance": RELEASE, key: component}
 
 
-def run_job(values: Values, folder: Path) -> Manifest:
-    """The Job of a run, as Dagster's launcher would send it."""
-    context, launcher = _context(values, folder)
+def run_job(values: Values, folder: Path, tags: Mapping[str, str] | None = None) -> Manifest:
+    """The Job of a run with these tags, as Dagster's launcher would send it. Raises what the launcher would."""
+    context, launcher = _context(values, folder, tags or {})
     config = context.get_k8s_job_config(job_image=_user_image(values), run_launcher=launcher)
     return _manifest(
         construct_dagster_k8s_job(
@@ -84,7 +86,10 @@ def step_job(values: Values, folder: Path, op_tags: Mapping[str, Any]) -> Manife
     )  # fmt: skip
 
 
-def _context(values: Values, folder: Path) -> tuple[K8sContainerContext, K8sRunLauncher]:
+def _context(
+    values: Values, folder: Path, run_tags: Mapping[str, str] | None = None
+) -> tuple[K8sContainerContext, K8sRunLauncher]:
+    """What a run's own pod is made of; without `run_tags`, what a step's pod begins with, as the executor does."""
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(yaml.safe_dump(KUBECONFIG))
     outside = {"run_launcher": {"config": {"load_incluster_config": False, "kubeconfig_file": str(kubeconfig)}}}
@@ -96,8 +101,9 @@ def _context(values: Values, folder: Path) -> tuple[K8sContainerContext, K8sRunL
         entry_point=None,
         container_context=container_context(values),
     )
-    run = DagsterRun(job_name="of_a_test", run_id="0", job_code_origin=JobPythonOrigin("of_a_test", origin))
-    return K8sContainerContext.create_for_run(run, launcher, include_run_tags=True), launcher
+    origin_of_job = JobPythonOrigin("of_a_test", origin)
+    run = DagsterRun(job_name="of_a_test", run_id="0", job_code_origin=origin_of_job, tags=run_tags or {})
+    return K8sContainerContext.create_for_run(run, launcher, include_run_tags=run_tags is not None), launcher
 
 
 def _user_image(values: Values) -> str:
@@ -150,6 +156,7 @@ def _deployment(
         "initContainers": _wait_for(values, section, waits_for),
         "containers": [container],
         "volumes": list(section.get("volumes", [])),
+        **{key: section[key] for key in ("nodeSelector", "affinity", "tolerations") if key in section},
     }
     return {
         "apiVersion": "apps/v1",

@@ -36,7 +36,7 @@ _WEBSERVER = {
 _DAEMON = {
     "enabled", "image", "checkDbReadyInitContainer", "podSecurityContext", "securityContext", "resources",
     "initContainerResources", "runCoordinator", "runMonitoring", "runRetries", "sensors", "schedules", "env",
-    "envConfigMaps", "envSecrets", "volumes", "volumeMounts",
+    "envConfigMaps", "envSecrets", "volumes", "volumeMounts", "nodeSelector", "affinity", "tolerations",
 }  # fmt: skip
 _LAUNCHER = {
     "imagePullPolicy", "loadInclusterConfig", "kubeconfigFile", "jobNamespace", "failPodOnRunFailure", "envConfigMaps",
@@ -50,12 +50,16 @@ _POSTGRES = {
 DEPLOYMENT = {
     "name", "image", "codeServerArgs", "port", "includeConfigInLaunchedRuns", "env", "envConfigMaps", "envSecrets",
     "podSecurityContext", "securityContext", "resources", "readinessProbe", "volumes", "volumeMounts", "labels",
-    "schedulerName",
+    "schedulerName", "nodeSelector", "affinity", "tolerations",
 }  # fmt: skip
 
 
 class UnknownValue(ValueError):
     """A key that the chart does not know, or that this mapping does not."""
+
+
+class MissingValue(ValueError):
+    """A key without which the chart renders nothing."""
 
 
 def load(*site: Path) -> dict[str, Any]:
@@ -105,9 +109,14 @@ def instance_config(values: Values, overrides: Mapping[str, Any] | None = None) 
     return laid_over(rendered, overrides or {})
 
 
-def container_context(values: Values) -> dict[str, Any]:
-    """What the code server hands on to every run (DAGSTER_CONTAINER_CONTEXT). Raises `UnknownValue`."""
+def container_context(values: Values) -> dict[str, Any] | None:
+    """What the code server hands on to every run (DAGSTER_CONTAINER_CONTEXT); None where it hands on nothing.
+
+    Raises `UnknownValue`.
+    """
     deployment = user_deployment(values)
+    if not deployment.get("includeConfigInLaunchedRuns", {"enabled": True})["enabled"]:
+        return None
     kept: dict[str, Any] = {
         "image_pull_policy": deployment["image"]["pullPolicy"],
         "env_config_maps": [user_config_map(deployment), *_names(deployment.get("envConfigMaps"))],
@@ -132,13 +141,19 @@ def user_config_map(deployment: Values) -> str:
 
 
 def user_deployment(values: Values) -> Values:
-    """The one code location's deployment. Raises `UnknownValue`."""
+    """The one code location's deployment. Raises `UnknownValue`, and `MissingValue` by the subchart's schema."""
     subchart = only(
         values["dagster-user-deployments"],
         "dagster-user-deployments",
         {"enabled", "enableSubchart", "serviceAccount", "rbacEnabled", "deployments"},
     )
     (deployment,) = subchart["deployments"]
+    for where, section, needed in (
+        ("deployments[0]", deployment, ("name", "image", "port")),
+        ("deployments[0].image", deployment.get("image", {}), ("repository", "pullPolicy")),
+    ):
+        if missing := [key for key in needed if key not in section]:
+            raise MissingValue(f"{where}: the chart wants {', '.join(missing)}")
     return only(deployment, "deployments[0]", DEPLOYMENT)
 
 

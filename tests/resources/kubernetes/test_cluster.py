@@ -170,3 +170,15 @@ def test_nothing_is_zero(field: str) -> None:
 def test_what_kubernetes_would_refuse_as_a_label_is_refused_here(labels: dict[str, str]) -> None:
     entry = {"resource": "huawei.com/Ascend310P", "cards": 1, "node_selector": labels}
     assert "node_selector" in refused(npus={"Ascend310P3": entry})
+    assert "node_selector" in refused(node_selector=labels)
+
+
+@pytest.mark.parametrize("name", ["", "Git", "git/key", "-git", "git key"])
+def test_a_secret_and_an_account_have_names_of_kubernetes(name: str) -> None:
+    assert "git_secret" in refused(git_secret=name)
+    assert "service_account" in refused(service_account=name)
+
+
+@pytest.mark.parametrize("one", [{}, {"key": "a", "operator": "In"}, {"key": "a", "effect": "Never"}, {"key": "a b"}])
+def test_a_toleration_is_kubernetes_own(one: dict[str, Any]) -> None:
+    assert "tolerations" in refused(tolerations=[one])

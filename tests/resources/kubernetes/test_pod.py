@@ -64,6 +64,51 @@ def test_the_driver_is_mounted_where_no_runtime_does() -> None:
     assert "volumes" not in config(Need("om", "8.0.0"), runtime="mounts")["pod_spec_config"]
 
 
+GENERAL: dict[str, Any] = {
+    "node_selector": {"kubernetes.io/arch": "arm64", "pool": "models"},
+    "tolerations": [{"key": "models"}, {"key": "huawei.com/npu"}],
+}
+OWN: dict[str, Any] = {
+    "node_selector": {"accelerator": "huawei-Ascend310P", "pool": "npus"},
+    "tolerations": [{"key": "huawei.com/npu"}, {"key": "cards", "operator": "Equal", "value": "310P"}],
+}
+
+
+@pytest.mark.parametrize("need", [Need("source"), Need("operation"), Need("om", "8.0.0"), MEASURES])
+def test_every_pod_goes_to_the_clusters_own_nodes(need: Need) -> None:
+    pod = config(need, **GENERAL)["pod_spec_config"]
+    assert pod["node_selector"] == GENERAL["node_selector"]
+    assert pod["tolerations"] == [
+        {"key": "models", "operator": "Exists"},
+        {"key": "huawei.com/npu", "operator": "Exists"},
+    ]
+
+
+def test_an_npus_labels_go_before_the_clusters_and_its_tolerations_are_added() -> None:
+    pod = config(MEASURES, OWN, **GENERAL)["pod_spec_config"]
+    expected = {"kubernetes.io/arch": "arm64", "pool": "npus", "accelerator": "huawei-Ascend310P"}
+    assert pod["node_selector"] == expected
+    assert [one["key"] for one in pod["tolerations"]] == ["models", "huawei.com/npu", "cards"]
+    assert config(Need("source"), OWN, **GENERAL)["pod_spec_config"]["node_selector"] == GENERAL["node_selector"]
+
+
+def test_without_nodes_named_a_pod_goes_anywhere() -> None:
+    assert {"node_selector", "tolerations"}.isdisjoint(config(Need("om", "8.0.0"))["pod_spec_config"])
+
+
+@given(stage=st.sampled_from(sorted(DEFAULTS)))
+def test_only_operations_have_the_key_that_reaches_git(stage: str) -> None:
+    found = config(Need(stage), git_secret="ours")  # noqa: S106 - a Secret's name
+    volumes = found["pod_spec_config"].get("volumes", [])
+    mounts = found["container_config"].get("volume_mounts", [])
+    assert (len(volumes), len(mounts)) == ((1, 1) if stage == "operation" else (0, 0))
+    if volumes:
+        secret = {"secret_name": "ours", "optional": True, "default_mode": 0o440}
+        assert volumes == [{"name": "git", "secret": secret}]
+        assert mounts == [{"name": "git", "mount_path": "/home/ascend/.ssh", "read_only": True}]
+    assert "volumes" not in config(Need(stage))["pod_spec_config"]
+
+
 def test_a_pods_time_is_its_work_and_its_wait() -> None:
     found = config(MEASURES, waiting_minutes=10)["job_spec_config"]
     assert found["active_deadline_seconds"] == 60 * (10 + DEFAULTS["precision"].minutes)
