@@ -32,7 +32,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _PROCESSES: "Mapping[str, dict[str, Any]]" = {
     "forkserver": {"max_concurrent": 1, "start_method": {"forkserver": {}}},
     "spawned": {"max_concurrent": 1, "start_method": {"spawn": {}}},
-    "pods": {"max_concurrent": 1, "job_image": IMAGE},
+    "pods": {"max_concurrent": 1},
 }
 
 
@@ -59,6 +59,7 @@ def shim(folder: Path) -> Iterator[None]:
                 "kubeconfig_file": str(running.kubeconfig),
                 "load_incluster_config": False,
                 "image_pull_policy": "IfNotPresent",
+                "job_image": IMAGE,
             },
         }
         told.pop("run_monitoring", None)

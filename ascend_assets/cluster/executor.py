@@ -18,17 +18,10 @@ MAX_CONCURRENT = 16
 """Pods of one run at once, whatever it holds. What all runs have at once is bounded by pools."""
 
 # A subset of dagster_k8s's own, by the same names: importing that one to show a form would cost every step a second.
+# Images, namespaces and the like are the run launcher's alone: a form is filled in by whoever may launch.
 _CONFIG = {
     "max_concurrent": dg.Field(int, default_value=MAX_CONCURRENT, description="Pods of this run at once."),
     "health_seconds": dg.Field(int, default_value=20, description="How often each step's pod is looked at."),
-    "job_image": dg.Field(
-        dg.StringSource,
-        is_required=False,
-        description="The image of steps that need no CANN. The code location's own without it.",
-    ),
-    "job_namespace": dg.Field(dg.StringSource, is_required=False, description="The run launcher's without it."),
-    "load_incluster_config": dg.Field(bool, is_required=False, description="As the run launcher's without it."),
-    "kubeconfig_file": dg.Field(dg.Noneable(str), is_required=False, description="As the run launcher's without it."),
 }
 
 

@@ -11,11 +11,16 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster._core.events import EngineEventData
+from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.executor.step_delegating import CheckStepHealthResult, StepHandler, StepHandlerContext
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.executor import K8sStepHandler
+from dagster_shared.error import SerializableErrorInfo
+from kubernetes.client import ApiException  # noqa: TID253 - whatever loads this loads dagster_k8s
+from urllib3.exceptions import HTTPError
 
 from ascend_assets.cluster.client import Client
+from ascend_assets.cluster.resuming import ENDS
 from resources.kubernetes import pod_state
 from resources.kubernetes.pod_state import Lost, Pod
 
@@ -25,12 +30,6 @@ UNCONFIRMED_SECONDS = 600.0
 """How long to wait until Kubernetes says that a lost job's pod does not run any more."""
 SILENT_SECONDS = 60.0
 """How long after a job's end what its step wrote last may take to be read."""
-
-_ENDS = {
-    dg.DagsterEventType.STEP_SUCCESS,
-    dg.DagsterEventType.STEP_FAILURE,
-    dg.DagsterEventType.STEP_UP_FOR_RETRY,
-}
 
 
 @dataclass
@@ -46,7 +45,8 @@ class WatchingHandler(StepHandler):
     """`handler` does the work. `waiting_seconds`: how long a pod may wait for a node.
 
     `told`: jobs and reasons of which the log has a line. `given_up`: steps that are not to be started anew, since no
-    other pod would do better, or since theirs may still work.
+    other pod would do better, or since theirs may still work. `overdue`: steps that failed instead of being begun
+    again, since they had taken longer than they may.
     """
 
     handler: K8sStepHandler
@@ -54,6 +54,7 @@ class WatchingHandler(StepHandler):
     waiting_seconds: float
     clock: Callable[[], float] = time.monotonic
     given_up: set[str] = field(default_factory=set)
+    overdue: set[str] = field(default_factory=set)
     seen: dict[str, _Since] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
 
@@ -63,8 +64,18 @@ class WatchingHandler(StepHandler):
         return str(self.handler.name)
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[dg.DagsterEvent]:
-        """Make the step's Kubernetes Job."""
-        yield from self.handler.launch_step(step_handler_context)
+        """Make the step's Kubernetes Job, but for a step that has taken longer than it may.
+
+        Kubernetes tells its pod to end as it tells one that is drained, so that it has asked to be begun again.
+        """
+        look = _Look(self, step_handler_context)
+        why = look.took_too_long()
+        if not why:
+            yield from self.handler.launch_step(step_handler_context)
+            return
+        self.overdue.add(look.step)
+        failed = StepFailureData(error=SerializableErrorInfo(why, [], None), user_failure_data=None)  # type: ignore[no-untyped-call] # Dagster's
+        yield dg.DagsterEvent.step_failure_event(step_handler_context.get_step_context(look.step), failed)
 
     def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[dg.DagsterEvent]:
         """Delete the step's Kubernetes Job."""
@@ -76,7 +87,8 @@ class WatchingHandler(StepHandler):
         if look.has_ended():
             return CheckStepHealthResult.healthy()
         lost = look.lost()
-        if lost is None:
+        # It may have ended while Kubernetes was asked.
+        if lost is None or look.has_ended():
             return CheckStepHealthResult.healthy()
         if not lost.again:
             self.given_up.add(look.step)
@@ -115,11 +127,28 @@ class _Look:
 
     def has_ended(self) -> bool:
         """Whether the step has said itself how this attempt ended: then its pod may go."""
-        arguments = self.context.execute_step_args
-        attempts = arguments.known_state.get_retry_state().get_attempt_count(self.step) if arguments.known_state else 0
-        logs = self.context.instance.all_logs(arguments.run_id, of_type=_ENDS)
+        logs = self.context.instance.all_logs(self.context.execute_step_args.run_id, of_type=set(ENDS))
         own = [log for log in logs if log.dagster_event and log.dagster_event.step_key == self.step]
-        return len(own) > attempts
+        return len(own) > self.attempts
+
+    @property
+    def attempts(self) -> int:
+        """How many of the step's attempts are over."""
+        known = self.context.execute_step_args.known_state
+        return known.get_retry_state().get_attempt_count(self.step) if known else 0
+
+    def took_too_long(self) -> str:
+        """That the attempt before this one took longer than it may; empty where it did not, or nobody can tell."""
+        if not self.attempts:
+            return ""
+        first = self.job.removesuffix(f"-{self.attempts}")
+        before = first if self.attempts == 1 else f"{first}-{self.attempts - 1}"
+        try:
+            state = self.watch.client.job(before, self.namespace)
+        except (ApiException, HTTPError):
+            return ""
+        found = pod_state.lost((), *state.told) if state else None
+        return f"Kubernetes job {before} failed: {found.why}" if found and not found.again else ""
 
     def lost(self) -> Lost | None:
         """Why the step is lost; None where it may still end well."""

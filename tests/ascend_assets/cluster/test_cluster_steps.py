@@ -47,7 +47,7 @@ def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shim]:
 @pytest.fixture
 def begin(shim: Shim, tmp_path: Path) -> Iterator[Callable[[Any], "Future[dg.JobExecutionResult]"]]:
     """Begin a job's run in the background."""
-    config = {"execution": {"config": {"health_seconds": 1, "job_image": IMAGE}}}
+    config = {"execution": {"config": {"health_seconds": 1}}}
     home = tmp_path / "dagster"
     home.mkdir()
     launcher = {
@@ -57,6 +57,7 @@ def begin(shim: Shim, tmp_path: Path) -> Iterator[Callable[[Any], "Future[dg.Job
         "kubeconfig_file": str(shim.kubeconfig),
         "load_incluster_config": False,
         "image_pull_policy": "IfNotPresent",
+        "job_image": IMAGE,
     }
     overrides = {
         "telemetry": {"enabled": False},
