@@ -122,8 +122,8 @@ def _show_pods(found: "Plan") -> None:
         f"{found.played.cpu:,.0f} cores and {found.played.memory:,.0f} GiB; {found.use.runs:,.0f} runs at once"
     )
     say(
-        f"disk (ephemeral storage): at most {found.played.disk:,.0f} GiB of all nodes at once; a step on a card asks for up "
-        f"to {found.disk_of_card:,.3g} GiB,"
+        f"disk (ephemeral storage): at most {found.played.disk:,.0f} GiB of all nodes at once; a step on a card asks "
+        f"for up to {found.disk_of_card:,.3g} GiB,"
     )
     say("and where a node has less than that for each of its cards, cards stay idle")
 

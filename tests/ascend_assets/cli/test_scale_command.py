@@ -58,7 +58,7 @@ def test_a_script_reads_one_object_with_every_figure(here: Here) -> None:
 def test_the_disk_that_pods_ask_for_is_told(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = object_of(here(*ON_310P, "--json")[1])
     assert shipped["at_once"]["disk_gib_of_card"] == float(DEFAULTS["precision"].disk.removesuffix("Gi"))
-    assert f"asks for up to {shipped['at_once']['disk_gib_of_card']:g} GiB" in here(*ON_310P)[1]
+    assert f"for up to {shipped['at_once']['disk_gib_of_card']:g} GiB" in here(*ON_310P)[1]
     own = tmp_path / "cluster.yaml"
     size = "\nresources:\n  precision: {cpu: 4, memory: 16Gi, disk: 400Gi}\n"
     own.write_text((PROJECT / "cluster.yaml").read_text() + size)
