@@ -5,18 +5,22 @@ materialisation of what is live, and the answers of its checks. Not here: what t
 (`ascend_assets/deployments.py`).
 
 What was reported stands in the event log, so that a crash between two reports repeats none of them. The cursor only
-saves looking: it holds, per deployment, the mark that was last reported, and where the next tick begins.
+saves looking there: it holds a short mark of what was reported of each model, and where the next tick begins. Two marks
+that are the same by chance would leave a model's checks as they were until its ledgers or the policy change once more;
+what is live is compared without it.
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Self
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ascend_assets import cursors, deployments, graph, history
 from ascend_assets.gates.wording import listing
@@ -29,7 +33,7 @@ from resources.store.objects import StoreError
 from sensors.turns import beginning_with
 
 AT_MOST = 10
-"""Deployments that one tick reports on: each reads and loads what is live."""
+"""Reports that one tick makes, or one more: each reads and loads what is live."""
 SECONDS = 1.5
 """A tick begins nothing more after so long: with a thousand models one goes on where the one before stopped."""
 OWN_RUN = timedelta(minutes=10)
@@ -38,16 +42,49 @@ OWN_RUN = timedelta(minutes=10)
 _RUNNING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
+_UNKNOWN = "." * cursors.MARK
+
+
 class _Cursor(BaseModel):
+    """`models`: a mark of their names. `seen`: for each of them, in the order of their names, its mark, or dots."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seen: dict[str, str] = {}
+    models: str = ""
+    seen: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$")] = ""
     following: str = ""
+
+    @classmethod
+    def of(cls, models: Sequence[str], marks: Mapping[str, str], following: str) -> Self:
+        """The cursor of those models. Names stand in it once, as one mark: they would be most of it."""
+        seen = "".join(marks.get(model, _UNKNOWN) for model in models)
+        return cls(models=cursors.mark(*models), seen=seen, following=following)
+
+    def marks(self, models: Sequence[str]) -> dict[str, str]:
+        """Model -> its mark. None of any where it is about other models: all are looked at anew."""
+        if self.models != cursors.mark(*models) or len(self.seen) != len(models) * cursors.MARK:
+            return {}
+        each = (self.seen[at : at + cursors.MARK] for at in range(0, len(self.seen), cursors.MARK))
+        return {model: mark for model, mark in zip(models, each, strict=True) if mark != _UNKNOWN}
+
+
+@dataclass(frozen=True)
+class _Deployment:
+    """What the ledgers say of a deployment now, and what its asset shows."""
+
+    asset: AssetKey
+    now: Glance
+    shown: history.Newest | None
+
+    @property
+    def missing(self) -> bool:
+        """Whether the asset shows something else than what is live."""
+        return self.now.live is not None and (self.shown is None or self.shown.data_version != self.now.live.digest)
 
 
 @dataclass
 class _Tick:
-    """One look at the deployments. `seen`: asset -> the mark that was reported. `told`: what was, in words.
+    """One look at the deployments. `seen`: model -> the mark of what was reported. `told`: what was, in words.
 
     `doubtful`: assets that show a deployment of which the store knows nothing.
     """
@@ -58,28 +95,49 @@ class _Tick:
     told: list[str] = field(default_factory=list)
     doubtful: list[str] = field(default_factory=list)
 
-    def look(self, asset: AssetKey) -> None:
-        """Report on a deployment whose ledger says something else than its asset. Raises `StoreError`."""
+    def look(self, model: str, assets: Sequence[AssetKey], until: float) -> bool:
+        """Report on a model's deployments whose ledgers say something else than their assets. Raises `StoreError`.
+
+        Whether all of them were looked at: no report is begun after others at `until` (of `time.monotonic()`).
+        """
+        found = [self._glance(asset) for asset in assets]
+        mark = cursors.mark(*(f"{'/'.join(one.asset)} {one.now.mark}" for one in found))
+        if self.seen.get(model) == mark and not any(one.missing for one in found):
+            return True
+        settled = True
+        for one in found:
+            # A tick that has told nothing goes on, however late it is: else a slow store would hold it here for ever.
+            if self.told and (len(self.told) >= AT_MOST or time.monotonic() > until):
+                return False
+            settled = self._report(one) and settled
+        if settled:
+            self.seen[model] = mark
+        return True
+
+    def _glance(self, asset: AssetKey) -> _Deployment:
+        """What there is to compare; of a ledger that cannot be believed, that."""
         model, environment, _ = asset
         shown = history.newest(self.instance, asset)
-        name = "/".join(asset)
         try:
             now = standing.glance(self.tools, model, environment)
             if now.live is None and shown is not None and shown.data_version:
-                self.doubtful.append(name)
+                self.doubtful.append("/".join(asset))
         except LedgerBroken as error:
             now = Glance(deployments.broken_mark(error), None, empty=False)
-        missing = now.live is not None and (shown is None or shown.data_version != now.live.digest)
-        if now.empty or (self.seen.get(name) == now.mark and not missing):
-            return
-        if now.live is not None and missing:
-            if self._reports_itself(model, now.live):
-                return
-            self.instance.report_runless_asset_event(deployments.materialisation(self.tools, now.live))
-            self.told.append(str(now.live))
-            shown = history.newest(self.instance, asset)
-        self._answer(asset, now.mark, shown)
-        self.seen[name] = now.mark
+        return _Deployment(asset, now, shown)
+
+    def _report(self, found: _Deployment) -> bool:
+        """Report what is missing of a deployment; False where a run is about to do so itself."""
+        live, shown = found.now.live, found.shown
+        if live is not None and found.missing:
+            if self._reports_itself(found.asset[0], live):
+                return False
+            self.instance.report_runless_asset_event(deployments.materialisation(self.tools, live))
+            self.told.append(str(live))
+            shown = history.newest(self.instance, found.asset)
+        if not found.now.empty:
+            self._answer(found.asset, found.now.mark, shown)
+        return True
 
     def _reports_itself(self, model: str, live: Entry) -> bool:
         """Whether a run of the model goes on that may have appended this entry, and not yet said so."""
@@ -115,18 +173,19 @@ def deployed(
     """One tick: look at so many deployments as time allows, and say what was reported."""
     cursor = cursors.read(_Cursor, context.cursor)
     wanted = _deployments(context)
-    seen = {name: mark for name, mark in cursor.seen.items() if tuple(name.split("/")) in wanted}
+    models = list(wanted)
+    seen = cursor.marks(models)
     told: list[str] = []
     doubtful: list[str] = []
     following, trouble = cursor.following, ""
     try:
         tick = _Tick(context.instance, graph.tools(store, toolchain, project), seen, told, doubtful)
-        following = _walk(tick, beginning_with(following, wanted, "/".join))
+        following = _walk(tick, beginning_with(following, models), wanted)
     except StoreError as error:
         trouble = f"the store cannot be used, so nobody knows what is live: {error}"
     said = [trouble, f"reported: {'; '.join(told)}" if told else "", _doubt(doubtful)]
     return dg.SensorResult(
-        cursor=_Cursor(seen=seen, following=following).model_dump_json(),
+        cursor=_Cursor.of(models, seen, following).model_dump_json(),
         skip_reason=". ".join(filter(None, said)) or _well(following),
     )
 
@@ -144,19 +203,21 @@ def _doubt(doubtful: list[str]) -> str:
     return f"{listing(doubtful)} show what this store's ledgers know nothing of: is it the right store?"
 
 
-def _walk(tick: _Tick, assets: list[AssetKey]) -> str:
-    """Look at the deployments in turn; the name of the one to begin with next time, empty where all were looked at."""
-    begin = time.monotonic()
-    for asset in assets:
-        if len(tick.told) >= AT_MOST or time.monotonic() - begin > SECONDS:
-            return "/".join(asset)
-        tick.look(asset)
+def _walk(tick: _Tick, models: Sequence[str], of: Mapping[str, Sequence[AssetKey]]) -> str:
+    """Look at the models in turn; the one to begin with next time, empty where all were looked at."""
+    until = time.monotonic() + SECONDS
+    for model in models:
+        if len(tick.told) >= AT_MOST or time.monotonic() > until or not tick.look(model, of[model], until):
+            return model
     return ""
 
 
-def _deployments(context: dg.SensorEvaluationContext) -> list[AssetKey]:
-    """Every deployment that this code location has, in the order of their names."""
+def _deployments(context: dg.SensorEvaluationContext) -> dict[str, list[AssetKey]]:
+    """Every deployment that this code location has, by model, in the order of their names."""
     if context.repository_def is None:
         raise dg.DagsterInvariantViolationError("this sensor asks the code location which deployments there are")
     keys = (tuple(key.path) for key in context.repository_def.asset_graph.get_all_asset_keys())
-    return sorted((key for key in keys if deployments.is_deployment(key)), key="/".join)
+    found: dict[str, list[AssetKey]] = {}
+    for key in sorted(key for key in keys if deployments.is_deployment(key)):
+        found.setdefault(key[0], []).append(key)
+    return found

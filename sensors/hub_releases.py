@@ -155,12 +155,12 @@ def build(jobs: Sequence[Job], specs: Sequence[ModelSpec], hub: triggers.Hub) ->
             tick = _Tick(memory, settings.connected(hub, QUESTION_SECONDS), sources, time.time, begin)
         except HubError as error:
             wrong = f"the hub's address cannot be used ({error}): correct hub.endpoint or MODELSCOPE_ENDPOINT"
-            return dg.SensorResult(skip_reason=wrong, cursor=memory.silent(wrong, time.time()).model_dump_json())
+            return dg.SensorResult(skip_reason=wrong, cursor=memory.silent(wrong, time.time()).written())
         tick.ask()
         return dg.SensorResult(
             run_requests=tick.runs or None,
             skip_reason=None if tick.runs else _said(tick),
-            cursor=tick.memory.model_dump_json(),
+            cursor=tick.memory.written(),
         )
 
     return hub_releases

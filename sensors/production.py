@@ -75,7 +75,7 @@ class _Tick:
             return
         following = due.next_look(looked, seen, reason, self.now)
         self.looks[spec.name] = following
-        self.requests.append(_request(spec, job, following, reason))
+        self.requests.append(_request(spec, job, seen.files, following, reason))
 
     def _seen(self, spec: ModelSpec, job: str) -> Seen:
         folder = assets.folder_of(spec)
@@ -138,9 +138,9 @@ def _walk(tick: _Tick, specs: Iterable[ModelSpec]) -> str:
     return ""
 
 
-def _request(spec: ModelSpec, job: str, following: Looked, reason: due.Why) -> dg.RunRequest:
+def _request(spec: ModelSpec, job: str, files: str, following: Looked, reason: due.Why) -> dg.RunRequest:
     # A metrics' look has no other cause than its time.
-    cause = f"{following.files[:16]}-{following.at:.0f}" if reason == "metrics" else following.files[:80]
+    cause = f"{files[:16]}-{following.at}" if reason == "metrics" else files[:80]
     return dg.RunRequest(
         run_key=f"{NAME}:{spec.name}:{cause}:{following.attempt}",
         job_name=job,

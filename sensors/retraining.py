@@ -4,8 +4,9 @@ Here belongs one tick over all models that say `retraining`: read the newest loo
 `<model>_retrain`. Not here: the decision (`ascend_assets/training/due.py`), or training.
 
 One mechanism for all four reasons, so that the cool-down and "one at a time" hold for all of them. The cursor holds
-what the newest records said, and each schedule's last moment that was handled; which evidence was answered stands in
-the tags of the runs, so that a lost cursor starts nothing twice.
+each schedule's last moment that was handled; which evidence was answered stands in the tags of the runs, so that a lost
+cursor starts nothing twice. What the newest records said is kept in the process and read anew by the next one: records
+never change, and Dagster would store all of it with each tick.
 """
 
 import time
@@ -45,15 +46,14 @@ class Part(BaseModel):
 
 
 class OfModel(Part):
-    """What is known of one model. `moment`: the last of its schedule's that was handled, or the first seen."""
+    """Of one model: `moment` is the last of its schedule's that was handled, or the first seen."""
 
-    seen: Seen = Seen()
     schedule: str = ""
     moment: datetime | None = None
 
 
 class Cursor(Part):
-    """`following`: the model to begin with; empty for the first."""
+    """`models`: those with a schedule. `following`: the model to begin with; empty for the first."""
 
     models: dict[str, OfModel] = {}
     following: str = ""
@@ -68,6 +68,7 @@ def build(
     own = [jobs[retraining.job_name(name)] for name in wanted if retraining.job_name(name) in jobs]
     if not own:
         return []
+    seen: dict[str, Seen] = {}
 
     @dg.sensor(
         name=NAME,
@@ -81,7 +82,7 @@ def build(
     )
     def _retraining(context: dg.SensorEvaluationContext, store: Warehouse) -> dg.SensorResult:
         """One tick."""
-        tick = _Tick(context.instance, store, wanted, read(context.cursor), clock())
+        tick = _Tick(context.instance, store, wanted, seen, read(context.cursor), clock())
         tick.walk()
         said = ". ".join(tick.told)[:_MAX_SAID]
         return dg.SensorResult(
@@ -94,19 +95,21 @@ def build(
 
 
 class _Tick:
-    """One look at the models, as many as time allows."""
+    """One look at the models, as many as time allows. `seen`: what is known of records; it is added to."""
 
     def __init__(
         self,
         instance: dg.DagsterInstance,
         store: Warehouse,
         wanted: Mapping[str, ModelSpec],
+        seen: dict[str, Seen],
         before: Cursor,
         now: datetime,
     ) -> None:
         self.instance = instance
         self.store = store
         self.wanted = wanted
+        self.seen = seen
         self.before = before
         self.now = now
         self.models = {name: one for name, one in before.models.items() if name in wanted}
@@ -132,17 +135,18 @@ class _Tick:
     def cursor(self) -> Cursor:
         """What the next tick goes on from."""
         trouble = Trouble.met(self.before.trouble, self.trouble, self.now.timestamp()) if self.trouble else None
-        return Cursor(models=self.models, following=self.following, trouble=trouble)
+        scheduled = {name: one for name, one in self.models.items() if one != OfModel()}
+        return Cursor(models=scheduled, following=self.following, trouble=trouble)
 
     def _look(self, spec: ModelSpec, blobs: Blobs, newest: Mapping[AssetKey, str]) -> None:
         wanted, known = spec.retraining, self.models.get(spec.name, OfModel())
         if wanted is None:
             return
         known = self._scheduled(wanted, known)
-        known = known.model_copy(update={"seen": facts.look(blobs, known.seen, spec.name, newest)})
         self.models[spec.name] = known
         moment = _waiting(wanted, known, self.now)
-        found = known.seen.facts(moment)
+        seen = self.seen[spec.name] = facts.look(blobs, self.seen.get(spec.name, Seen()), spec.name, newest)
+        found = seen.facts(moment)
         if not due.causes(wanted, found):
             return
         decision = due.decide(wanted, found, facts.past(self.instance, spec.name), self.now)

@@ -7,6 +7,7 @@ A download fails in a run, and its retry is another run: `hub:<model>:<version>:
 follow each other as the breaker allows; later ones wait, at first as long as an open breaker, at most six hours.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -83,6 +84,11 @@ class Memory(_Frozen):
     def kept(self, models: Mapping[str, str]) -> "Memory":
         """Without what is about models that are gone, or come from elsewhere now. `models`: name -> id on the hub."""
         return self._with_models({name: self.models.get(name, Seen(hub=hub)) for name, hub in models.items()}, models)
+
+    def written(self) -> str:
+        """As a cursor, without what a model has as at first: Dagster keeps it with every tick, for every model."""
+        models = {name: seen.model_dump(mode="json", exclude_defaults=True) for name, seen in self.models.items()}
+        return json.dumps({**self.model_dump(mode="json", exclude={"models"}), "models": models}, separators=(",", ":"))
 
     def due(self, model: str, found: Due, now: float) -> "Memory":
         """A version was found that is due, and its run is asked for. An older one's retries are given up."""

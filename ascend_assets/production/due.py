@@ -5,9 +5,11 @@ Here belongs the decision, a pure function of what was seen. Not here: seeing it
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field, StringConstraints
+
+from ascend_assets import cursors
 
 MOST_ATTEMPTS = 3
 """Looks at the same files; one that fails so often is left alone until something is written."""
@@ -15,14 +17,15 @@ MOST_ATTEMPTS = 3
 Why = Literal["again", "files", "metrics"]
 
 
-class Looked(BaseModel):
-    """The last look that was asked for: when (unix seconds), at which files, for the how manieth time."""
+class Looked(NamedTuple):
+    """The last look that was asked for: when (unix seconds), at which files (a mark), for the how manieth time.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A cursor has one for each model: it stands there as a list, without the fields' names.
+    """
 
-    at: float
-    files: str
-    attempt: int = 1
+    at: Annotated[int, Field(ge=0, le=2**40)]
+    files: Annotated[str, StringConstraints(max_length=cursors.MARK)]
+    attempt: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)] = 1
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def why(looked: Looked | None, seen: Seen) -> Why | None:
     """What makes a look due, None for nothing."""
     if looked is None:
         return "files" if seen.any_files else "metrics" if seen.metrics else None
-    if seen.files != looked.files:
+    if cursors.mark(seen.files) != looked.files:
         return "files"
     if seen.metrics:
         return "metrics"
@@ -55,4 +58,4 @@ def why(looked: Looked | None, seen: Seen) -> Why | None:
 def next_look(looked: Looked | None, seen: Seen, reason: Why, now: float) -> Looked:
     """The look that is asked for."""
     again = looked is not None and reason == "again"
-    return Looked(at=now, files=seen.files, attempt=looked.attempt + 1 if again and looked else 1)
+    return Looked(at=int(now), files=cursors.mark(seen.files), attempt=looked.attempt + 1 if again and looked else 1)

@@ -1,15 +1,15 @@
 """What is known of a model that may be trained again, from Dagster's event log and the store.
 
 Here belongs reading the newest looks at production, at drift, and the newest challenger; what was read stands in
-`Seen`, so that a record is read once and not at every look. Not here: deciding (`due.py`).
+`Seen`, so that a process reads a record once and not at every look. Not here: deciding (`due.py`).
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import dagster as dg
-from pydantic import BaseModel, ConfigDict
 
 from ascend_assets import history
 from ascend_assets.codec import UnreadableRecord, read_record
@@ -30,53 +30,18 @@ MOST_RUNS = 50
 """Retrainings of a model whose evidence is remembered."""
 
 
-class Part(BaseModel):
-    """A part of a cursor."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SeenLabels(Part):
-    """`Labels`, as a cursor holds them."""
-
-    version: str
-    labelled: int
-    since: datetime
-    until: datetime
-
-    def labels(self) -> Labels:
-        """The same."""
-        return Labels(self.version, self.labelled, self.since, self.until)
-
-
-class SeenDrift(Part):
-    """`Drifted`, as a cursor holds it."""
-
-    look: str
-    checks: tuple[str, ...]
-    accuracy: bool
-
-    def drifted(self) -> Drifted:
-        """The same."""
-        return Drifted(self.look, self.checks, self.accuracy)
-
-
-class Seen(Part):
+@dataclass(frozen=True)
+class Seen:
     """What the newest records said. `records`: asset's last part -> digest of the record that was read."""
 
-    records: dict[str, str] = {}
-    drift: SeenDrift | None = None
-    labels: SeenLabels | None = None
-    used: SeenLabels | None = None
+    records: Mapping[str, str] = field(default_factory=dict)
+    drifted: Drifted | None = None
+    labels: Labels | None = None
+    used: Labels | None = None
 
     def facts(self, moment: datetime | None) -> Facts:
         """As decisions take them."""
-        return Facts(
-            drifted=self.drift.drifted() if self.drift else None,
-            labels=self.labels.labels() if self.labels else None,
-            used=self.used.labels() if self.used else None,
-            moment=moment,
-        )
+        return Facts(self.drifted, self.labels, self.used, moment)
 
 
 def newest_records(instance: dg.DagsterInstance, models: Iterable[str]) -> dict[AssetKey, str]:
@@ -107,7 +72,7 @@ def look(blobs: Blobs, seen: Seen, model: str, newest: Mapping[AssetKey, str]) -
     drift = _read(blobs, records, DRIFT, DriftRecord)
     return Seen(
         records=records,
-        drift=_drift(drift) if drift else None,
+        drifted=_drift(drift) if drift else None,
         labels=_labels(production) if production else None,
         used=_used(challenger) if challenger else None,
     )
@@ -146,23 +111,23 @@ def _read(blobs: Blobs, records: Mapping[str, str], name: str, kind: type[Kind])
     return record if isinstance(record, kind) else None
 
 
-def _drift(record: DriftRecord) -> SeenDrift:
+def _drift(record: DriftRecord) -> Drifted:
     """What a look says. Looks that no new sample moved are about the same, and so are one piece of evidence."""
     drifted = tuple(sorted(name for name, check in record.checks.items() if check.state == "drifted"))
     about = {"version": record.version, "reference": record.reference, "newest": str(record.newest or record.digest)}
-    return SeenDrift(
+    return Drifted(
         look=sha256_bytes(canonical_json(about)),
         checks=tuple(name for name in drifted if name != ACCURACY),
         accuracy=ACCURACY in drifted,
     )
 
 
-def _labels(record: ProductionRecord) -> SeenLabels:
+def _labels(record: ProductionRecord) -> Labels:
     since, until = record.window
-    return SeenLabels(version=record.data_version, labelled=record.labelled, since=since, until=until)
+    return Labels(version=record.data_version, labelled=record.labelled, since=since, until=until)
 
 
-def _used(record: ChallengerRecord) -> SeenLabels:
+def _used(record: ChallengerRecord) -> Labels:
     since, until = record.rows.window
     version = record.made_from.get("production", "")
-    return SeenLabels(version=version, labelled=record.rows.labelled, since=since, until=until)
+    return Labels(version=version, labelled=record.rows.labelled, since=since, until=until)

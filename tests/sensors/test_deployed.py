@@ -1,14 +1,19 @@
 """What the command line deployed is shown in Dagster: once, whole, and not while a run is about to say so itself."""
 
-import shutil
+import itertools
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from operators import Desk, desk
 
-from ascend_assets import deployments, history
+from ascend_assets import cursors, deployments, history
 from ascend_assets.operations import promote
+from ascend_assets.stage import AssetKey
 from resources.configurable import AscendToolchain, Project, Warehouse
 from resources.registry.ledger import entry_key
 from sensors import deployed as module
@@ -200,14 +205,87 @@ def test_a_ledger_that_was_edited_is_an_error_on_its_asset_and_hides_no_other(de
     assert said(tick(desk, first.cursor)) == NOTHING, "once"
 
 
-def test_a_cursor_of_another_version_counts_for_nothing(desk: Desk) -> None:
-    desk.release()
-    assert "tiny in staging" in said(tick(desk, '{"old": 1}'))
+OLDER = json.dumps({"seen": {"tiny/dev/deployment": "0" * 64}, "following": "tiny/prod/deployment"})
+"""As it was with a whole digest for each deployment."""
 
 
-def test_a_model_that_has_gone_is_forgotten(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"old": 1}',
+        OLDER,
+        "[]",
+        '{"seen": "' + "A" * 7 + '"}',
+        '{"seen": "\\n"}',
+        '{"models": "' + cursors.mark("tiny") + '", "seen": "' + "A" * 20 + '"}',
+    ],
+)
+def test_a_cursor_that_is_not_of_this_version_or_these_models_counts_for_none(desk: Desk, text: str) -> None:
     desk.release()
-    cursor = tick(desk).cursor or ""
-    shutil.rmtree(desk.sandbox.root.parent / "store")
-    kept = tick(desk, cursor.replace("tiny/", "gone/")).cursor or ""
-    assert "gone/" not in kept
+    assert "tiny in staging" in said(tick(desk, text))
+
+
+def test_what_was_seen_is_not_looked_for_in_the_log_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.release()
+    first = tick(desk)
+    asked: list[str] = []
+    real = history.check
+
+    def counting(instance: dg.DagsterInstance, asset: AssetKey, name: str) -> history.Checked | None:
+        asked.append(name)
+        return real(instance, asset, name)
+
+    monkeypatch.setattr(history, "check", counting)
+    assert said(tick(desk, first.cursor)) == NOTHING
+    assert asked == []
+    tick(desk, OLDER)
+    assert asked, "nothing is known, so everything is"
+
+
+def test_models_that_came_or_went_make_it_look_anew_and_report_nothing_twice(desk: Desk) -> None:
+    desk.release()
+    first = tick(desk)
+    marks = json.loads(first.cursor or "")
+    others = {**marks, "models": cursors.mark("another", "tiny"), "seen": marks["seen"] * 2}
+    again = tick(desk, json.dumps(others))
+    assert said(again) == NOTHING
+    assert again.cursor == first.cursor, "and what is not there is not kept"
+    assert evaluated(desk) == 1
+
+
+def test_a_model_that_was_left_halfway_is_not_taken_for_seen(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the store is: each tick reports something."""
+    desk.release()
+    elsewhere(desk)
+    clock = itertools.count()
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    first = tick(desk)
+    assert "tiny in prod" in said(first)
+    assert json.loads(first.cursor or "")["following"] == "tiny"
+    assert shown(desk) == []
+    second = tick(desk, first.cursor)
+    assert shown(desk) == ["by hand"]
+    assert said(tick(desk, second.cursor)) == NOTHING
+
+
+NAMES = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), unique=True, max_size=6).map(sorted)
+MARKS = st.text("AZaz09-_", min_size=cursors.MARK, max_size=cursors.MARK)
+
+
+@given(NAMES, NAMES, st.data())
+def test_a_cursor_holds_the_marks_of_its_models_and_of_no_others(
+    models: list[str], others: list[str], data: st.DataObject
+) -> None:
+    marks = {model: data.draw(MARKS) for model in models if data.draw(st.booleans())}
+    written = module._Cursor.of(models, marks, "x").model_dump_json()
+    read = cursors.read(module._Cursor, written)
+    assert read.following == "x"
+    assert read.marks(models) == marks
+    assert read.marks(others) == (marks if others == models else {})
+
+
+def test_a_thousand_models_stand_in_every_ticks_row_with_ten_bytes_each() -> None:
+    """Dagster keeps the cursor with each tick, 2,880 of which a day has."""
+    models = [f"model_with_a_long_name_{number:04}" for number in range(1000)]
+    marks = {model: cursors.mark(model) for model in models}
+    assert len(module._Cursor.of(models, marks, models[0]).model_dump_json()) < 10_200

@@ -99,9 +99,20 @@ def test_feedback_alone_is_a_reason(watch: Watch, root: Path) -> None:
 def test_a_lost_cursor_asks_by_the_same_key(watch: Watch, root: Path) -> None:
     write_samples(folder(root), samples())
     (first,) = watch.asked()
-    for lost in (None, "{}", "not JSON", '{"looks": 7}', json.dumps({"older": {}})):
+    older = {"at": NOW.timestamp(), "files": "0" * 64, "attempt": 1}
+    endless = [10**400, "AZaz09-_AZ", 1]
+    for lost in (None, "{}", "not JSON", *(json.dumps({"looks": {"tiny": each}}) for each in (7, older, endless, [1]))):
         watch.cursor, watch.now = lost, watch.now + 1
         assert [request.run_key for request in watch.asked()] == [first.run_key]
+
+
+def test_a_model_has_a_short_line_in_the_cursor(watch: Watch, root: Path) -> None:
+    """Dagster keeps the cursor with each tick, 1,440 of which a day has."""
+    write_samples(folder(root), samples())
+    watch.asked()
+    looks = json.loads(watch.cursor or "")["looks"]
+    assert [type(each) for each in looks["tiny"]] == [int, str, int]
+    assert len(json.dumps(looks["tiny"], separators=(",", ":"))) <= 30
 
 
 def test_with_prometheus_the_metrics_are_due_without_a_file(watch: Watch) -> None:

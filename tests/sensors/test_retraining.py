@@ -14,11 +14,14 @@ from looks import NOW, drift, production, report
 from sandbox import Sandbox
 
 from ascend_assets import history, models
+from ascend_assets.codec import read_record
 from ascend_assets.component import model_definitions
 from ascend_assets.definitions import default_resources
+from ascend_assets.records import Record
 from ascend_assets.spec import ModelSpec
 from ascend_assets.training.retraining import EVIDENCE_TAG
 from resources.configurable import Warehouse
+from resources.store.blobs import Blobs
 from sensors import retraining
 
 HOUR = timedelta(hours=1)
@@ -297,12 +300,41 @@ def test_a_tick_stops_in_time_and_the_next_goes_on_there(post: Made, monkeypatch
     assert [r.job_name for r in requests(here.tick(stopped.cursor))] == ["first_retrain", "second_retrain"]
 
 
-def test_only_models_that_are_there_stay_in_the_cursor(post: Made) -> None:
-    here = post()
+def test_the_cursor_holds_schedules_alone_of_models_that_are_there(post: Made) -> None:
+    """Dagster keeps it with each tick, 1,440 of which a day has: what records said is not in it."""
+    here = post(more=TestSchedule.CRON)
     here.sees("ks")
     cursor = json.loads(here.tick().cursor or "")
+    assert cursor["models"] == {"tiny": {"schedule": "0 12 * * *", "moment": "2026-11-20T12:00:00Z"}}
     cursor["models"]["gone"] = cursor["models"]["tiny"]
     assert set(json.loads(here.tick(json.dumps(cursor)).cursor or "")["models"]) == {"tiny"}
+
+
+def test_of_models_without_a_schedule_the_cursor_holds_nothing(post: Made) -> None:
+    here = post()
+    here.sees("ks", "psi")
+    assert here.tick().cursor == "{}"
+
+
+def test_a_record_is_read_once_in_a_process(post: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = post()
+    here.sees()
+    reads: list[str] = []
+
+    def counting(blobs: Blobs, digest: str) -> Record:
+        reads.append(digest)
+        return read_record(blobs, digest)
+
+    monkeypatch.setattr("ascend_assets.training.facts.read_record", counting)
+    (sensor,) = retraining.build(here.specs, {"tiny_retrain": _job("tiny_retrain")}, clock=lambda: NOW)
+    asked = []
+    for looks in range(4):
+        if looks == 2:
+            here.sees("ks", look=2)
+        found = sensor(dg.build_sensor_context(instance=here.instance), store=here.store)
+        assert isinstance(found, dg.SensorResult)
+        asked.append((len(reads), len(requests(found))))
+    assert asked == [(2, 0), (2, 0), (4, 1), (4, 1)]
 
 
 def _created(here: Post, run: dg.DagsterRun) -> datetime:

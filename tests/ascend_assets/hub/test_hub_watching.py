@@ -1,5 +1,7 @@
 """What a watch remembers: what was asked for, what failed and since when, and when something is tried again."""
 
+import json
+
 import pytest
 
 from ascend_assets.hub import watching
@@ -133,4 +135,11 @@ def test_a_cursor_that_nobody_can_read_is_begun_anew(text: str | None) -> None:
 
 def test_a_memory_survives_its_cursor(memory: Memory) -> None:
     full = fail(memory, T).silent("no answer", T).told("bert", "gone")
-    assert watching.read(full.model_dump_json()) == full
+    assert watching.read(full.written()) == full
+
+
+def test_a_model_of_which_nothing_is_known_is_its_id_alone_in_the_cursor() -> None:
+    """Dagster keeps the cursor with every tick."""
+    memory = Memory().kept(MODELS)
+    assert json.loads(memory.written())["models"] == {name: {"hub": hub} for name, hub in MODELS.items()}
+    assert watching.read(memory.written()) == memory
