@@ -17,6 +17,7 @@ from resources.store.objects import StoreUnreachable
 FOLDER = "POD_JOBS"
 """Variable that names the folder in which steps leave marks."""
 TAGS = {"dagster-k8s/config": {"container_config": {"image": "registry.test/step:1"}}}
+DEADLINE = {"active_deadline_seconds": 15}
 SECONDS = 120.0
 
 
@@ -66,6 +67,15 @@ def fails() -> int:
     raise ValueError("no good")
 
 
+@dg.asset(op_tags={"dagster-k8s/config": {**TAGS["dagster-k8s/config"], "job_spec_config": DEADLINE}})
+@restarted
+def slow() -> int:
+    """Takes longer than it may."""
+    _mark("slow")
+    time.sleep(SECONDS)
+    return 1
+
+
 @dg.asset(op_tags=TAGS, check_specs=[dg.AssetCheckSpec("gate", asset="judged", blocking=True)])
 def judged() -> object:
     """Says no, and is then lost before it has ended."""
@@ -74,12 +84,25 @@ def judged() -> object:
         time.sleep(SECONDS)
 
 
+@dg.asset(op_tags=TAGS)
+def before() -> None:
+    """Has ended before the run goes on in another pod."""
+    _mark("before")
+
+
+@dg.asset(op_tags=TAGS, deps=[before])
+def after() -> None:
+    """Comes after it."""
+    _mark("after")
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
     """One job per asset."""
-    assets = [work, drained, asks_store, fails, judged]
+    assets = [work, drained, asks_store, fails, slow, judged]
     jobs = [dg.define_asset_job(f"{asset.key.path[-1]}_job", [asset]) for asset in assets]
-    return dg.Definitions(assets=assets, jobs=jobs, executor=k8s)
+    jobs.append(dg.define_asset_job("chain_job", [before, after]))
+    return dg.Definitions(assets=[*assets, before, after], jobs=jobs, executor=k8s)
 
 
 def _job(name: str) -> dg.JobDefinition:
@@ -94,6 +117,16 @@ def work_job() -> dg.JobDefinition:
 def fails_job() -> dg.JobDefinition:
     """The job of `fails`."""
     return _job("fails_job")
+
+
+def slow_job() -> dg.JobDefinition:
+    """The job of `slow`."""
+    return _job("slow_job")
+
+
+def chain_job() -> dg.JobDefinition:
+    """The job of `before` and `after`."""
+    return _job("chain_job")
 
 
 def judged_job() -> dg.JobDefinition:

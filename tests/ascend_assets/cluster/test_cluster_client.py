@@ -1,5 +1,6 @@
 """What is asked of a Kubernetes API that is busy, away, or has answered already."""
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 from dagster_k8s.client import DagsterK8sUnrecoverableAPIError, DagsterKubernetesClient
 from kube_shim import Node, Pace, Shim, running_shim
-from kubernetes.client import BatchV1Api, CoreV1Api
+from kubernetes.client import ApiClient, ApiException, BatchV1Api, Configuration, CoreV1Api
 from kubernetes.config import new_client_from_config
+from urllib3.exceptions import HTTPError
 
 from ascend_assets.cluster.client import Client, StillWorking
 
@@ -104,6 +106,43 @@ def test_a_pod_that_may_still_work_is_not_taken_for_ended(client: Client, shim: 
     with pytest.raises(StillWorking, match=r"goes-\w+ on one: left by run r"):
         client.end("r", "default", seconds=1.0)
     assert shim.running()
+
+
+@pytest.mark.parametrize("status", [429, 500, 0], ids=["too many", "its own fault", "no answer"])
+@pytest.mark.parametrize("verb", ["list", "DELETE"])
+def test_what_ends_pods_is_asked_for_again(client: Client, shim: Shim, verb: str, status: int) -> None:
+    create(client, job())
+    until(shim.running)
+    shim.respond(status, 4, verb)
+    assert client.end("r", "default") == ("one",)
+    assert client.job("one", "default") is None
+    assert shim.running() == []
+
+
+def test_what_the_api_forbids_is_asked_for_once(client: Client, shim: Shim) -> None:
+    create(client, job())
+    shim.respond(403, 1, "DELETE")
+    with pytest.raises(ApiException, match="403"):
+        client.delete("one", "default")
+
+
+def test_a_conflict_that_is_another_s_passes(client: Client, shim: Shim) -> None:
+    """As a quota's, which is answered with the same number as a name that is taken."""
+    shim.respond(409, 3, "POST")
+    create(client, job())
+    assert len(shim.jobs()) == 1
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """dagster-k8s's own requests have no limit."""
+    monkeypatch.setattr("ascend_assets.cluster.client.REQUEST_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = Configuration(host=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        settings.retries = False
+        api = ApiClient(settings)
+        plain = DagsterKubernetesClient(BatchV1Api(api), CoreV1Api(api), print, print, print)  # type: ignore[no-untyped-call]
+        with pytest.raises(HTTPError, match="timed out"):
+            Client.like(plain).batch_api.delete_namespaced_job("one", "default")
 
 
 def until(look: Any) -> None:

@@ -7,18 +7,30 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import pod_jobs
 import pytest
 import yaml
+from dagster._core.events import EngineEventData
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.execution.plan.objects import StepFailureData, StepRetryData, StepSuccessData
+from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
+from dagster._core.execution.retries import RetryMode
+from dagster._core.storage.tags import MAX_RETRIES_TAG
+from dagster_shared.error import SerializableErrorInfo
 from kube_shim import Node, Pace, Shim, running_shim
 
 from ascend_assets.cluster import cluster_file, steps
+from ascend_assets.cluster.client import Client, StillWorking
+from ascend_assets.cluster.steps import PodExecutor
+from ascend_assets.cluster.watch import WatchingHandler
 from resources.home import PROJECT
 
 PATIENCE = 240.0
+CONFIG = {"execution": {"config": {"health_seconds": 1}}}
 IMAGE = "registry.test/step:1"
 CLUSTER = {"name": "test", "runtime": "mounts", "images": {"cann": {"8.0.0": IMAGE}}}
 QUICK = Pace(look=0.05, image_retry=0.2, restart=0.1, job_retry=0.1, node_lost=0.3)
@@ -45,9 +57,7 @@ def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shim]:
 
 
 @pytest.fixture
-def begin(shim: Shim, tmp_path: Path) -> Iterator[Callable[[Any], "Future[dg.JobExecutionResult]"]]:
-    """Begin a job's run in the background."""
-    config = {"execution": {"config": {"health_seconds": 1}}}
+def instance(shim: Shim, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     home = tmp_path / "dagster"
     home.mkdir()
     launcher = {
@@ -63,14 +73,18 @@ def begin(shim: Shim, tmp_path: Path) -> Iterator[Callable[[Any], "Future[dg.Job
         "telemetry": {"enabled": False},
         "run_launcher": {"module": "dagster_k8s", "class": "K8sRunLauncher", "config": launcher},
     }
-    with (
-        dg.instance_for_test(temp_dir=str(home), overrides=overrides) as instance,
-        ThreadPoolExecutor(1) as background,
-    ):
+    with dg.instance_for_test(temp_dir=str(home), overrides=overrides) as made:
+        yield made
+
+
+@pytest.fixture
+def begin(instance: dg.DagsterInstance) -> Iterator[Callable[[Any], "Future[dg.JobExecutionResult]"]]:
+    """Begin a job's run in the background."""
+    with ThreadPoolExecutor(1) as background:
 
         def started(job: Any) -> "Future[dg.JobExecutionResult]":
             return background.submit(
-                dg.execute_job, dg.reconstructable(job), instance, run_config=config, raise_on_error=False
+                dg.execute_job, dg.reconstructable(job), instance, run_config=CONFIG, raise_on_error=False
             )
 
         yield started
@@ -118,6 +132,15 @@ def test_a_step_whose_pod_is_told_to_end_is_started_anew(shim: Shim, begin: Any)
     assert pod_jobs.marks() == ["drained-1", "drained-2"]
 
 
+def test_a_step_that_takes_too_long_is_not_started_anew(begin: Any) -> None:
+    """Kubernetes tells its pod to end as it does one that is drained."""
+    result = begin(pod_jobs.slow_job).result(PATIENCE)
+    assert not result.success
+    assert pod_jobs.marks() == ["slow-1"]
+    (why,) = step_events(result, dg.DagsterEventType.STEP_FAILURE)
+    assert "it took longer than it may" in why
+
+
 def test_a_step_whose_store_is_away_is_started_anew(begin: Any) -> None:
     result = begin(pod_jobs.asks_store_job).result(PATIENCE)
     assert result.success
@@ -130,12 +153,17 @@ def test_a_step_that_raises_has_failed(begin: Any) -> None:
     assert pod_jobs.marks() == ["fails-1"]
 
 
-def test_what_a_gate_has_refused_is_not_tried_again_though_its_pod_was_lost(shim: Shim, begin: Any) -> None:
-    run = begin(pod_jobs.judged_job)
-    shim.evict(running(shim, run, "judged-1"))
-    result = run.result(PATIENCE)
+def test_what_a_gate_has_refused_is_not_tried_again_though_its_pod_was_lost(
+    shim: Shim, begin: Any, instance: dg.DagsterInstance
+) -> None:
+    began = begin(pod_jobs.judged_job)
+    shim.evict(running(shim, began, "judged-1"))
+    result = began.result(PATIENCE)
     assert not result.success
     assert pod_jobs.marks() == ["judged-1"]
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags[MAX_RETRIES_TAG] == "0", "nor with the whole run, whatever becomes of it"
 
 
 def test_a_step_that_was_killed_for_memory_is_not_tried_again(shim: Shim, begin: Any) -> None:
@@ -163,3 +191,90 @@ def test_the_executor_is_only_made_where_there_is_a_cluster(monkeypatch: pytest.
     monkeypatch.setenv("ASCEND_CLUSTER", str(tmp_path / "none.yaml"))
     with pytest.raises(cluster_file.BadCluster, match=r"none\.yaml"):
         cluster_file.in_force()
+
+
+def told(instance: dg.DagsterInstance, run: dg.DagsterRun, kind: dg.DagsterEventType, data: Any, step: str) -> None:
+    """Write into the log what a worker or a step before has written."""
+    event = dg.DagsterEvent(kind.value, run.job_name, step_key=step, event_specific_data=data)
+    instance.report_dagster_event(event, run.run_id)
+
+
+LOST = SerializableErrorInfo("its pod is lost", [], None)
+BEGIN, AGAIN = dg.DagsterEventType.STEP_WORKER_STARTING, dg.DagsterEventType.STEP_UP_FOR_RETRY
+SUCCESS, FAILURE = dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE
+MEANT = {BEGIN, AGAIN, SUCCESS, FAILURE}
+
+
+def test_a_run_goes_on_in_another_pod_where_its_log_ends(shim: Shim, instance: dg.DagsterInstance) -> None:
+    """Its first worker was lost after a step that had been tried again; the pods of a step at work go on, too."""
+    job = dg.reconstructable(pod_jobs.chain_job)
+    run = instance.create_run_for_job(
+        job.get_definition(),
+        run_config=CONFIG,
+        status=dg.DagsterRunStatus.STARTED,
+        job_code_origin=job.get_python_origin(),
+    )
+    for data in (StepRetryData(LOST, 60), None):  # type: ignore[no-untyped-call]
+        told(instance, run, BEGIN, EngineEventData(), "before")
+        if data:
+            told(instance, run, AGAIN, data, "before")
+    told(instance, run, dg.DagsterEventType.STEP_OUTPUT, StepOutputData(StepOutputHandle("before", "result")), "before")
+    told(instance, run, SUCCESS, StepSuccessData(1.0), "before")  # type: ignore[no-untyped-call]
+    list(execute_run_iterator(job, run, instance, resume_from_failure=True))
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status == dg.DagsterRunStatus.SUCCESS
+    assert pod_jobs.marks() == ["after-1"], "what had ended is not begun again"
+    assert len(shim.jobs()) == 1
+
+
+def executor(client: Any = None) -> PodExecutor:
+    """One that watches nothing yet."""
+    handler: Any = None
+    return PodExecutor(WatchingHandler(handler, client, 1.0), retries=RetryMode.ENABLED)
+
+
+def test_an_attempt_ends_once() -> None:
+    """A pod that was given up comes back with its node, and says how it ended."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(dg.reconstructable(pod_jobs.work_job).get_definition())
+        told(instance, run, BEGIN, EngineEventData(), "work")
+        told(instance, run, AGAIN, StepRetryData(LOST, 1), "work")  # type: ignore[no-untyped-call]
+        told(instance, run, SUCCESS, StepSuccessData(1.0), "work")  # type: ignore[no-untyped-call]
+        told(instance, run, BEGIN, EngineEventData(), "work")
+        told(instance, run, FAILURE, StepFailureData(LOST, None), "work")  # type: ignore[no-untyped-call]
+        told(instance, run, SUCCESS, StepSuccessData(1.0), "work")  # type: ignore[no-untyped-call]
+        kept = executor()._pop_events(instance, run.run_id, set())
+        assert [event.event_type for event in kept if event.event_type in MEANT] == [BEGIN, AGAIN, BEGIN, FAILURE]
+
+
+class NodeAway(Client):
+    """A cluster in which the pods of one run may still work."""
+
+    def __init__(self, of: str) -> None:
+        self.of, self.asked = of, list[str]()
+
+    def end(self, run_id: str, namespace: str, *, seconds: float = 0.0) -> tuple[str, ...]:
+        self.asked.append(run_id)
+        if run_id == self.of:
+            raise StillWorking(f"left by run {run_id} in {namespace}, within {seconds:g} s")
+        return ()
+
+
+def test_nothing_is_begun_beside_the_pods_of_any_run_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster tries a run again whose executor could not begin; that run's parent is not the one that has left pods."""
+    monkeypatch.setattr(PodExecutor, "_namespace", lambda *_: "ours")
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = dg.reconstructable(pod_jobs.work_job).get_definition()
+        first = instance.create_run_for_job(job)
+        second = instance.create_run_for_job(job, parent_run_id=first.run_id, root_run_id=first.run_id)
+        third = instance.create_run_for_job(job, parent_run_id=second.run_id, root_run_id=first.run_id)
+        client = NodeAway(first.run_id)
+        context: Any = SimpleNamespace(instance=instance, dagster_run=third, run_id=third.run_id)
+        plan: Any = None
+        with pytest.raises(StillWorking):
+            next(iter(executor(client).execute(context, plan)))
+        assert client.asked == [second.run_id, first.run_id]
+        found = instance.get_run_by_id(third.run_id)
+        assert found is not None
+        assert found.tags[MAX_RETRIES_TAG] == "0", "it would be tried again before anybody has seen to the node"
