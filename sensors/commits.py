@@ -4,9 +4,9 @@ Here belongs one tick: list the branches, fetch what is new within seconds, and 
 concern which models, and what is due of them (`ascend_assets/commits`), or talking to the remote
 (`resources/git_remote.py`).
 
-The cursor says how far each branch is handled, and moves only past commits whose runs are asked for in the same tick. A
-tick that ends half-way changes nothing, and no commit gets a second run: its run key, and the tags of the runs that are
-there, say which it has.
+The cursor says how far each branch is handled, and moves only past commits whose runs are asked for in the same tick,
+or that it names as waiting for the deployment of their definition. A tick that ends half-way changes nothing, and no
+commit gets a second run: its run key, and the tags of the runs that are there, say which it has.
 """
 
 import time
@@ -23,6 +23,7 @@ from ascend_assets.commits import cursor as cursors
 from ascend_assets.commits import refs, repositories, requests
 from ascend_assets.commits.affected import Sources
 from ascend_assets.commits.cursor import Cursor
+from ascend_assets.commits.deploying import look
 from ascend_assets.commits.finding import Finding, shortened
 from ascend_assets.commits.plan import Decision, Room, Wish, decide
 from ascend_assets.operator_jobs.commits import CANDIDATE_OF_COMMIT, FETCH_COMMITS
@@ -33,6 +34,7 @@ from resources.configurable import Project
 from resources.git_address import Remote, RemoteError
 from resources.git_command import GitError
 from resources.git_remote import Listing, RemoteTimeout, Tip
+from resources.home import in_cluster
 from sensors.jobs import Job
 
 _MAX_SAID = 1500
@@ -162,7 +164,11 @@ class _Tick:
         pending = found.pending(self.settings.name)
         self.told += found.told
         self.cursor = refs.forgotten(found.cursor, tips)
+        # In a cluster only the image's definitions are built; elsewhere the command line reads the commit's own.
+        deploying = look(sources, self.cursor.undeployed) if in_cluster() else None
+        self.told += deploying.told if deploying else ()
         concerned = [each.commit for commits in pending.values() for each in commits if each.models]
+        concerned += [one.commit for one in deploying.ready] if deploying else []
         waiting = self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])) if concerned else ()
         room = Room(
             queued=Counter(run.tags.get(history.MODEL_TAG, "") for run in waiting),
@@ -170,7 +176,7 @@ class _Tick:
         )
         skip = self.settings.superseded == "skip"
         # A tag is a wish to have that commit: no other commit supersedes it, nor does it supersede another.
-        decision = decide(pending, self.cursor.begun, room, skip_superseded=skip)
+        decision = decide(pending, self.cursor.begun, room, skip_superseded=skip, deploying=deploying)
         self._take(decision, found.reached)
         if skip:
             self._cancel(waiting, decision.wishes, tips)
@@ -195,6 +201,7 @@ class _Tick:
             "refs": {**(self.cursor.refs or {}), **handled},
             "begun": begun,
             "waiting": decision.waiting,
+            "undeployed": decision.undeployed,
         }
         self.cursor = self.cursor.model_copy(update=update)
         if decision.full:
@@ -203,6 +210,11 @@ class _Tick:
             )
         elif decision.waiting:
             self.told.append(f"{decision.waiting} candidates wait for the next tick")
+        if decision.undeployed:
+            self.told.append(
+                "waits until the code location with its definition is deployed: "
+                f"{shortened([f'{one} ({one.ref})' for one in decision.undeployed])}"
+            )
         if decision.superseded:
             gone = [f"{model} at {commit[:12]}" for _, commit, model in decision.superseded]
             self.told.append(f"superseded, and not built: {shortened(gone)}")

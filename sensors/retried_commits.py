@@ -19,6 +19,7 @@ from ascend_assets.spec import ModelSpec
 from resources import git
 from resources.configurable import Project
 from resources.git_command import GitError
+from resources.home import in_cluster
 from sensors.jobs import Job
 
 NAME = "retried_commits"
@@ -27,6 +28,10 @@ AT_MOST = 20
 LOOK_BACK = timedelta(days=2)
 """Older wishes are not answered any more: a daemon that stood still for so long must not surprise anybody."""
 _REMEMBERED = 500
+
+
+class NotDeployed(Exception):
+    """In profile k8s the loaded definitions alone can be built, and the commit has another."""
 
 
 class _Cursor(BaseModel):
@@ -55,10 +60,12 @@ def build(specs: Sequence[ModelSpec], candidates: Sequence[Job]) -> dg.SensorDef
         repo = git.repository(project.path)
         place = (project.path.resolve() / FOLDER).relative_to(repo.resolve()).as_posix() if repo else ""
         wanted, told = [], []
-        for run in _wishes(context.instance, answered)[:AT_MOST]:
+        for run in _wishes(context.instance, answered):
+            if len(wanted) == AT_MOST:
+                break
             try:
                 wanted.append(_request(context.instance, run, Sources(repo or project.path, place, loaded)))
-            except GitError as error:
+            except (GitError, NotDeployed) as error:
                 told.append(f"run {run.run_id[:8]} cannot be answered now: {error}")
                 continue
             answered = (*answered, run.run_id)[-_REMEMBERED:]
@@ -85,19 +92,22 @@ def _wishes(instance: dg.DagsterInstance, answered: Sequence[str]) -> list[dg.Da
 
 
 def _request(instance: dg.DagsterInstance, wish: dg.DagsterRun, sources: Sources) -> dg.RunRequest:
-    """The run that a wish is about. Raises `GitError`.
+    """The run that a wish is about. Raises `GitError`, `NotDeployed`.
 
     It counts as its repository's if that asked for the commit before: who heard of the first attempt hears of this one.
     """
     model, commit = wish.tags.get(history.MODEL_TAG, ""), wish.tags[requests.RETRY_TAG]
     found = sources.one(commit, model)
+    same = found is not None and found.same
+    if in_cluster() and not same:
+        raise NotDeployed(f"{model} at {commit[:12]} waits until the code location with its definition is deployed")
     before = instance.get_runs(dg.RunsFilter(tags={history.MODEL_TAG: model, history.COMMIT_TAG: commit}), limit=1)
     trigger = before[0].tags.get(history.TRIGGER_TAG, "") if before else ""
     return requests.request(
         model,
         commit,
         ref="",
-        same=found is not None and found.same,
+        same=same,
         attempt=requests.attempt_of(wish),
         trigger=trigger or NAME,
         why="retry",

@@ -12,6 +12,8 @@ MAX_TRIES = 3
 """Ticks that a commit which cannot be read is tried in, before it is passed over."""
 MAX_POISONED = 50
 MAX_GONE = 20
+MAX_UNDEPLOYED = 200
+"""Commits that wait for a deployment, each with its model; where there are more, their branch waits as a whole."""
 _MAX_WHY = 300
 
 
@@ -45,13 +47,24 @@ class Begun(Frozen):
     models: tuple[str, ...]
 
 
+class Undeployed(Frozen):
+    """A model's newest commit of a branch or tag that waits until the code location with its definition is deployed."""
+
+    ref: str
+    model: str
+    commit: str
+
+    def __str__(self) -> str:
+        return f"{self.model} at {self.commit[:12]}"
+
+
 class Cursor(Frozen):
     """What is handled.
 
     `refs`: branch or tag (`heads/main`, `tags/v1`) -> the last commit that is handled; None before the first look.
     `patterns`: what was followed. `gone`: last handled commits of branches that were deleted. `waiting`: candidates
     that are due and not asked for. `following`: where the next tick begins. `fetches`: how many fetch jobs were asked
-    for.
+    for. `undeployed`: what cannot be built before a deployment; the branch is handled beyond it.
     """
 
     refs: dict[str, str] | None = None
@@ -60,6 +73,7 @@ class Cursor(Frozen):
     begun: dict[str, Begun] = {}
     stuck: dict[str, Stuck] = {}
     poisoned: tuple[Poisoned, ...] = ()
+    undeployed: tuple[Undeployed, ...] = ()
     waiting: int = 0
     following: str = ""
     fetches: int = 0

@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ascend_assets.commits.affected import Concerned
-from ascend_assets.commits.cursor import Begun
+from ascend_assets.commits.cursor import MAX_UNDEPLOYED, Begun, Undeployed
+from ascend_assets.commits.deploying import Deploying
 
 MAX_REQUESTS = 20
 """Candidates that one tick asks for."""
@@ -52,7 +53,7 @@ class Decision:
 
     `handled`: ref -> its last handled commit. `begun`: ref -> the commit after that, as far as it was dealt with.
     `superseded`: (ref, commit, model) that a newer commit replaces. `waiting`: candidates that must wait; `full`:
-    models whose queue is.
+    models whose queue is. `undeployed`: what cannot be built before its definition is deployed.
     """
 
     wishes: tuple[Wish, ...] = ()
@@ -61,20 +62,30 @@ class Decision:
     superseded: tuple[tuple[str, str, str], ...] = ()
     waiting: int = 0
     full: tuple[str, ...] = ()
+    undeployed: tuple[Undeployed, ...] = ()
 
 
 def decide(
-    pending: Mapping[str, Sequence[Pending]], begun: Mapping[str, Begun], room: Room, *, skip_superseded: bool
+    pending: Mapping[str, Sequence[Pending]],
+    begun: Mapping[str, Begun],
+    room: Room,
+    *,
+    skip_superseded: bool,
+    deploying: Deploying | None = None,
 ) -> Decision:
     """Decide for every branch in turn, each from its oldest commit on.
 
     A branch is handled up to the last commit all of whose models were asked for, were before, or are superseded; what
     follows waits, so that nothing is lost however often a tick stops half-way.
+
+    `deploying`: given where a commit with another definition cannot be built. It is noted and its branch goes on, until
+    it is ready or a newer commit of that branch takes its place.
     """
-    made = _Making(room)
+    made = _Making(room, deploying)
     for ref, commits in pending.items():
         newest = {one.model: each.commit for each in commits for one in each.models} if skip_superseded else {}
         made.walk(ref, commits, begun.get(ref), newest)
+    made.take_ready()
     return Decision(
         wishes=tuple(made.wishes),
         handled=made.handled,
@@ -82,12 +93,16 @@ def decide(
         superseded=tuple(made.superseded),
         waiting=made.waiting,
         full=tuple(sorted(made.full)),
+        undeployed=tuple(made.undeployed.values()),
     )
 
 
 class _Making:
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, deploying: Deploying | None) -> None:
         self.room = room
+        self.deploying = deploying
+        waiting = deploying.waiting if deploying else ()
+        self.undeployed = {(one.ref, one.model): one for one in waiting}
         self.queued = Counter(room.queued)
         self.asked = set(room.asked)
         self.wishes: list[Wish] = []
@@ -109,6 +124,18 @@ class _Making:
                 return
             self.handled[ref] = each.commit
 
+    def take_ready(self) -> None:
+        """What waited for a deployment and can be built now, unless something newer has taken its place."""
+        for one in self.deploying.ready if self.deploying else ():
+            place = (one.ref, one.model)
+            if self.undeployed.get(place) != one:
+                continue
+            asked = (one.commit, one.model) in self.asked
+            if asked or self._asks(Pending(one.ref, one.commit, ()), Concerned(one.model, same=True)):
+                self.undeployed.pop(place, None)
+            else:
+                self.waiting += 1
+
     def _settled(self, each: Pending, one: Concerned, newest: Mapping[str, str]) -> bool:
         if newest.get(one.model, each.commit) != each.commit:
             self.superseded.append((each.ref, each.commit, one.model))
@@ -116,6 +143,8 @@ class _Making:
         return (each.commit, one.model) in self.asked
 
     def _asks(self, each: Pending, one: Concerned) -> bool:
+        if self.deploying is not None and not one.same:
+            return self._noted(Undeployed(ref=each.ref, model=one.model, commit=each.commit))
         if self.queued[one.model] >= self.room.queue:
             self.full.add(one.model)
             return False
@@ -124,4 +153,12 @@ class _Making:
         self.wishes.append(Wish(each.ref, each.commit, one.model, one.same))
         self.asked.add((each.commit, one.model))
         self.queued[one.model] += 1
+        self.undeployed.pop((each.ref, one.model), None)
+        return True
+
+    def _noted(self, one: Undeployed) -> bool:
+        place = (one.ref, one.model)
+        if place not in self.undeployed and len(self.undeployed) >= MAX_UNDEPLOYED:
+            return False
+        self.undeployed[place] = one
         return True

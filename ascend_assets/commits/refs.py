@@ -73,7 +73,9 @@ def forgotten(cursor: Cursor, tips: Mapping[str, Tip]) -> Cursor:
     gone = tuple(dict.fromkeys((*cursor.gone, *lost)))[-MAX_GONE:]
     begun = {ref: one for ref, one in cursor.begun.items() if ref in left or ref in tips}
     stuck = {ref: one for ref, one in cursor.stuck.items() if ref in tips}
-    return cursor.model_copy(update={"refs": left, "gone": gone, "begun": begun, "stuck": stuck})
+    undeployed = tuple(one for one in cursor.undeployed if one.ref in tips)
+    update = {"refs": left, "gone": gone, "begun": begun, "stuck": stuck, "undeployed": undeployed}
+    return cursor.model_copy(update=update)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,27 @@ def test_a_commit_of_another_definition_is_tried_by_its_own(
     assert request.tags["ascend/model"] == "tiny"
 
 
+def test_in_a_cluster_a_wish_waits_for_the_deployment_of_the_commit_s_definition(
+    sandbox: Sandbox, edit: Callable[[Path, str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, text = sandbox.commit_id, (sandbox.model / "defs.yaml").read_text()
+    edit(sandbox.model / "defs.yaml", "task: classification", "task: other")
+    now = sandbox.commit()
+    launch(sandbox, "retry_commit", model="tiny", commit=before, reason="compare")
+    launch(sandbox, "retry_commit", model="tiny", commit=now, reason="compare")
+    monkeypatch.setenv("ASCEND_PROFILE", "k8s")
+    first = tick(sandbox)
+    assert [each.tags["ascend/commit"] for each in first.run_requests or []] == [now], "one that waits stops no other"
+    second = tick(sandbox, first.cursor)
+    assert not second.run_requests
+    assert second.skip_reason is not None
+    said = second.skip_reason.skip_message or ""
+    assert f"tiny at {before[:12]} waits until the code location with its definition is deployed" in said
+    (sandbox.model / "defs.yaml").write_text(text)
+    (request,) = tick(sandbox, second.cursor).run_requests or []
+    assert (request.job_name, request.tags["ascend/commit"]) == ("tiny_candidate", before)
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ascend_assets.commits.affected import Concerned
-from ascend_assets.commits.cursor import Begun
+from ascend_assets.commits.cursor import MAX_UNDEPLOYED, Begun, Undeployed
+from ascend_assets.commits.deploying import Deploying
 from ascend_assets.commits.plan import Pending, Room, Wish, decide
 
 FREE = Room(queued={}, asked=())
@@ -55,6 +56,67 @@ def test_a_superseded_commit_is_told_and_not_asked_for() -> None:
     assert asked(made.wishes) == [("1", "b"), ("2", "a"), ("1", "a")], "on n it is the newest"
     assert made.superseded == (("m", "1", "a"),)
     assert made.handled == {"m": "2", "n": "1"}
+
+
+def other(ref: str, *commits: tuple[str, str]) -> list[Pending]:
+    """(commit, its models' letters), of which the loaded definitions are not theirs."""
+    return [Pending(ref, commit, tuple(Concerned(name, same=False) for name in names)) for commit, names in commits]
+
+
+def note(ref: str, model: str, commit: str) -> Undeployed:
+    return Undeployed(ref=ref, model=model, commit=commit)
+
+
+def test_where_a_commit_has_to_be_deployed_first_it_is_noted_and_its_branch_goes_on() -> None:
+    branches = {"m": [*other("m", ("1", "a")), *pending("m", ("2", "b"))]}
+    made = decide(branches, {}, FREE, skip_superseded=False, deploying=Deploying())
+    assert asked(made.wishes) == [("2", "b")]
+    assert made.handled == {"m": "2"}
+    assert made.undeployed == (note("m", "a", "1"),)
+    assert decide(branches, {}, FREE, skip_superseded=False).undeployed == (), "elsewhere it is asked for"
+
+
+def test_a_newer_commit_of_the_branch_takes_its_place_whether_it_waits_or_is_built() -> None:
+    waiting = Deploying((note("m", "a", "1"), note("n", "a", "1"), note("m", "b", "1")))
+    made = decide({"m": other("m", ("2", "a"))}, {}, FREE, skip_superseded=False, deploying=waiting)
+    assert set(made.undeployed) == {note("m", "a", "2"), note("n", "a", "1"), note("m", "b", "1")}
+    built = decide({"m": pending("m", ("2", "a"))}, {}, FREE, skip_superseded=False, deploying=waiting)
+    assert set(built.undeployed) == {note("n", "a", "1"), note("m", "b", "1")}
+
+
+def test_what_is_deployed_is_asked_for_once_by_the_loaded_assets() -> None:
+    ready = (note("m", "a", "1"), note("n", "a", "1"), note("m", "b", "1"))
+    room = Room(queued={}, asked={("1", "b")})
+    made = decide({}, {}, room, skip_superseded=False, deploying=Deploying(ready, ready))
+    assert made.wishes == (Wish("m", "1", "a", same=True),)
+    assert made.undeployed == ()
+
+
+def test_what_is_deployed_waits_for_room_like_anything_else() -> None:
+    ready = (note("m", "a", "1"), note("m", "b", "1"))
+    room = Room(queued={"a": 2}, asked=(), queue=2)
+    made = decide({}, {}, room, skip_superseded=False, deploying=Deploying(ready, ready))
+    assert asked(made.wishes) == [("1", "b")]
+    assert (made.undeployed, made.waiting, made.full) == ((note("m", "a", "1"),), 1, ("a",))
+
+
+def test_something_newer_goes_before_what_has_become_ready() -> None:
+    ready = (note("m", "a", "1"),)
+    made = decide({"m": pending("m", ("2", "a"))}, {}, FREE, skip_superseded=False, deploying=Deploying(ready, ready))
+    assert asked(made.wishes) == [("2", "a")]
+    assert made.undeployed == ()
+
+
+def test_no_more_than_so_many_wait_for_a_deployment_and_then_their_branch_does() -> None:
+    full = tuple(note("m", f"model_{number}", "1") for number in range(MAX_UNDEPLOYED))
+    branches = {"n": other("n", ("2", "ab"), ("3", "a"))}
+    made = decide(branches, {}, FREE, skip_superseded=False, deploying=Deploying(full[1:]))
+    assert len(made.undeployed) == MAX_UNDEPLOYED
+    assert made.begun == {"n": Begun(commit="2", models=("a",))}
+    assert (made.handled, made.waiting) == ({}, 2)
+    later = decide(branches, made.begun, FREE, skip_superseded=False, deploying=Deploying())
+    assert later.undeployed == (note("n", "b", "2"), note("n", "a", "3"))
+    assert later.handled == {"n": "3"}, "nothing was lost"
 
 
 MODELS = "abc"
