@@ -136,7 +136,8 @@ def test_what_the_code_server_would_hand_on_is_refused_as_well(values: dict[str,
 def test_the_empty_list_reaches_the_launcher(values: dict[str, Any]) -> None:
     """Dagster's own reading of the settings keeps it: None would allow everything."""
     config = helm_values.instance_config(values)["run_launcher"]["config"]
-    read = process_config(K8sRunLauncher.config_type(), config)
+    launcher: Any = K8sRunLauncher
+    read = process_config(launcher.config_type(), config)
     assert read.success, read.errors
     assert read.value is not None
     assert read.value["only_allow_user_defined_k8s_config_fields"] == {}
