@@ -77,6 +77,7 @@ class Events(Strict):
     sensors: Figure
     tick_interval: Figure
     tick_bytes: Figure
+    tick_bytes_per_model: Figure
     tick_days: Figure
 
 

@@ -17,7 +17,7 @@ YEAR_DAYS = 365.0
 
 @dataclass(frozen=True)
 class Storage:
-    """What a demand leaves behind. `ticks_gb` stays as large, the rest grows.
+    """What a demand leaves behind. `ticks_gb` is as large after a month as after a year, the rest grows.
 
     `rows_a_second`, `moved_mb_a_second` (between pods and store): at the busiest part of the day. `objects_a_month`,
     `store_gb_a_month`: everything that is made; `kept_*`: what stays after `ascend store gc`, for a release names it.
@@ -41,7 +41,10 @@ def of(demand: Demand, kinds: Sequence[Typical], overheads: Overheads, locations
     month = demand.candidates_a_day * MONTH_DAYS
     events, made = overheads.events, overheads.artefacts
     rows = events.rows_fixed.value + events.rows_per_target.value * targets
-    ticks = locations * events.sensors.value * events.tick_days.value * DAY_SECONDS / events.tick_interval.value
+    rounds = events.tick_days.value * DAY_SECONDS / events.tick_interval.value
+    # Each tick's row holds its sensor's cursor, with a few bytes of every model of its location.
+    round_bytes = locations * events.sensors.value * events.tick_bytes.value
+    round_bytes += demand.models * events.tick_bytes_per_model.value
     objects = made.objects_fixed.value + made.objects_per_target.value * targets
     stored = sum(kind.share * _bytes(kind, targets, overheads) for kind in kinds)
     return Storage(
@@ -49,7 +52,7 @@ def of(demand: Demand, kinds: Sequence[Typical], overheads: Overheads, locations
         rows_a_second=rows * demand.peak,
         rows_a_month=rows * month,
         database_gb_a_month=month * (events.bytes_fixed.value + events.bytes_per_target.value * targets) / GB,
-        ticks_gb=ticks * events.tick_bytes.value / GB,
+        ticks_gb=rounds * round_bytes / GB,
         objects_a_month=objects * month,
         store_gb_a_month=stored * month / GB,
         kept_objects_a_month=objects * month * made.released.value,

@@ -58,6 +58,14 @@ def test_what_piles_up_grows_with_the_commits(commits: float, factor: float) -> 
     assert more.ticks_gb == one.ticks_gb
 
 
+def test_ticks_grow_with_the_locations_and_with_the_models_that_stand_in_their_cursors() -> None:
+    """A week of rounds every 30 s: eleven ticks of each location, and 74 bytes of each model."""
+    week = 7 * 2880
+    for models, locations in ((1, 1), (1000, 1), (10_000, 8)):
+        kept = storage.of(asked(models), KINDS, overheads(), locations)
+        assert kept.ticks_gb * 1e9 == pytest.approx(week * (locations * 11 * 1130 + models * 74))
+
+
 def test_the_nearest_limit_stands_first() -> None:
     reached = [ceiling.reached for ceiling in found(asked()).values()]
     assert reached == sorted(reached, reverse=True)
