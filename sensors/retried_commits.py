@@ -59,7 +59,8 @@ def build(specs: Sequence[ModelSpec], candidates: Sequence[Job]) -> dg.SensorDef
         answered = cursors.read(_Cursor, context.cursor).answered
         repo = git.repository(project.path)
         place = (project.path.resolve() / FOLDER).relative_to(repo.resolve()).as_posix() if repo else ""
-        wanted, told = [], []
+        wanted: list[dg.RunRequest] = []
+        told: list[str] = []
         for run in _wishes(context.instance, answered):
             if len(wanted) == AT_MOST:
                 break

@@ -37,7 +37,9 @@ def look(sources: Sources, waiting: Sequence[Undeployed]) -> Deploying:
     here = git_history.known(sources.repo, (one.commit for one in waiting)) if waiting else frozenset()
     told = [f"{one} is not in the repository any more" for one in waiting if one.commit not in here]
     left = [one for one in waiting if one.commit in here]
-    begin, asked, ready = time.monotonic(), [], []
+    asked: list[Undeployed] = []
+    ready: list[Undeployed] = []
+    begin = time.monotonic()
     while left and (not asked or time.monotonic() - begin <= SECONDS):
         one = left.pop(0)
         asked.append(one)

@@ -186,5 +186,5 @@ def _stage(demand: Demand, costs: Costs, kind: str, a_day: float, seconds: float
     asks = costs.requests[kind]
     at_once = a_day / demand.candidates_a_day * demand.peak * seconds
     hours = a_day * seconds * asks.cpu / 3600
-    amounts = (at_once * each for each in (asks.cpu, asks.memory, asks.disk))
-    return StageUse(kind, a_day, seconds, at_once, *amounts, hours)
+    cpu, memory, disk = (at_once * each for each in (asks.cpu, asks.memory, asks.disk))
+    return StageUse(kind, a_day, seconds, at_once, cpu, memory, disk, hours)
