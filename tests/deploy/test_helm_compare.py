@@ -59,6 +59,42 @@ def test_a_chart_that_drops_or_changes_a_setting_is_told(alter: Callable[[dict[s
     assert said in difference
 
 
+def code_server(rendered: Rendered) -> dict[str, Any]:
+    found: dict[str, Any] = rendered[3]["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("alter", "said"),
+    [
+        (lambda one: one[1]["metadata"].update(name="web"), "Deployment dagster-webserver: template: spec: containers"),
+        (lambda one: one[2]["spec"]["template"]["metadata"]["labels"].pop("component"), "labels: component: the chart"),
+        (lambda one: one[3]["spec"].pop("strategy"), "strategy: type: the chart makes None"),
+        (lambda one: code_server(one)["envFrom"].pop(), "envFrom: one of them: secretRef: name: the chart makes None"),
+        (lambda one: code_server(one)["volumeMounts"].pop(0), "volumeMounts: the chart makes no {'name': 'instance'"),
+        (lambda one: code_server(one)["args"].append("--fixed"), "args: the chart makes ['dagster', 'code-server'"),
+        (
+            lambda one: code_server(one)["env"].append({"name": "DAGSTER_CONTAINER_CONTEXT", "value": "{}"}),
+            "set includeConfigInLaunchedRuns to false",
+        ),
+    ],
+)
+def test_a_deployment_that_is_otherwise_is_told(alter: Callable[[Rendered], Any], said: str) -> None:
+    values = helm_values.load()
+    rendered = as_assumed(values)
+    alter(rendered)
+    assert any(said in one for one in helm_compare.differences(rendered, values))
+
+
+def test_a_deployment_may_have_more_than_is_assumed() -> None:
+    values = helm_values.load()
+    rendered = as_assumed(values)
+    code_server(rendered)["envFrom"].insert(0, {"configMapRef": {"name": "dagster-webserver-env"}})
+    code_server(rendered)["ports"] = [{"containerPort": 4000}]
+    rendered[3]["spec"]["replicas"] = 1
+    assert helm_compare.differences(rendered, values) == []
+
+
 def test_a_pod_of_the_chart_s_that_breaks_a_rule_is_told() -> None:
     values = helm_values.load()
     rendered = as_assumed(values)

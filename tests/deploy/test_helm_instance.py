@@ -130,6 +130,8 @@ MISSPELT: list[Callable[[dict[str, Any]], Any]] = [
     lambda values: values["runLauncher"]["config"]["customRunLauncher"].update(jobSpec={}),
     lambda values: values["concurrency"]["pools"].update(limit=1),
     lambda values: values["dagsterWebserver"].update(replicas=2),
+    lambda values: values["runLauncher"]["config"].update(k8sRunLauncher={}),
+    lambda values: values["retention"].update(autoMaterialise={}),
     lambda values: values["global"].update(serviceAccount="ascend-dagster"),
     lambda values: values["dagster-user-deployments"]["deployments"][0].update(args=[]),
 ]
@@ -143,13 +145,13 @@ INCOMPLETE: list[Callable[[dict[str, Any]], Any]] = [
 
 
 @pytest.mark.parametrize("misspell", MISSPELT)
-def test_a_key_that_the_chart_does_not_know_is_refused(
+def test_a_key_of_whose_effect_nothing_is_known_is_refused(
     values: dict[str, Any], misspell: Callable[[dict[str, Any]], Any]
 ) -> None:
     wrong = copy.deepcopy(values)
     misspell(wrong)
-    with pytest.raises(helm_values.UnknownValue, match="knows no"):
-        (helm_values.instance_config(wrong), helm_values.container_context(wrong))
+    with pytest.raises(helm_values.UnknownValue, match="nothing is known of"):
+        (helm_values.instance_config(wrong), helm_values.user_deployment(wrong))
 
 
 @pytest.mark.parametrize("take_away", INCOMPLETE)
@@ -159,7 +161,7 @@ def test_an_entry_that_the_subchart_s_schema_refuses_is_refused(
     wrong = copy.deepcopy(values)
     take_away(wrong["dagster-user-deployments"]["deployments"][0])
     with pytest.raises(helm_values.MissingValue, match="wants"):
-        helm_values.container_context(wrong)
+        helm_values.user_deployment(wrong)
 
 
 @pytest.mark.parametrize(

@@ -127,10 +127,13 @@ def test_a_run_with_other_tags_is_none_the_worse(values: dict[str, Any], tmp_pat
 
 
 def test_what_the_code_server_would_hand_on_is_refused_as_well(values: dict[str, Any], tmp_path: Path) -> None:
-    """A site whose entry leaves out `includeConfigInLaunchedRuns` hears of it at its first run."""
-    del values["dagster-user-deployments"]["deployments"][0]["includeConfigInLaunchedRuns"]
-    with pytest.raises(Exception, match=r"violated the allowed list: .*volumes"):
-        helm_pods.run_job(values, tmp_path)
+    """A site whose entry leaves out `includeConfigInLaunchedRuns` hears of it at its first run.
+
+    The chart then hands on this at the least.
+    """
+    handed_on = {"k8s": {"run_k8s_config": {"pod_spec_config": {"automount_service_account_token": True}}}}
+    with pytest.raises(Exception, match=r"violated the allowed list: .*automount_service_account_token"):
+        helm_pods.run_job(values, tmp_path, handed_on=handed_on)
 
 
 def test_the_empty_list_reaches_the_launcher(values: dict[str, Any]) -> None:

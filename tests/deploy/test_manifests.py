@@ -86,7 +86,6 @@ def test_what_a_pod_needs_is_there(tmp_path: Path) -> None:
     values = helm_values.load()
     there = {(one["kind"], one["metadata"]["name"]) for one in OBJECTS}
     there |= {(kind, each) for kind, names in MADE_ELSEWHERE.items() for each in names}
-    there.add(("ConfigMap", helm_values.user_config_map(helm_values.user_deployment(values))))  # the chart's
     all_pods = [*OBJECTS, *helm_pods.deployments(values), helm_pods.run_job(values, tmp_path)]
     missing = {need for _, pod in manifests.pods(all_pods) for need in wanted(pod)} - there
     assert not missing

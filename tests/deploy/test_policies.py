@@ -57,8 +57,12 @@ def test_every_pod_keeps_every_rule(
 
 
 def test_none_was_overlooked(pods: dict[str, dict[str, Any]]) -> None:
-    chart = {f"Deployment dagster-{name}" for name in ("dagster-webserver", "dagster-daemon", "user-deployments")}
-    assert chart | {"Deployment ascend-proxy", "Job ascend-init", "Job dagster-run-0"} < set(pods)
+    chart = {"webserver", "daemon", "dagster-user-deployments-ascend"}
+    assert {f"Deployment dagster-{name}" for name in chart} | {
+        "Deployment ascend-proxy",
+        "Job ascend-init",
+        "Job dagster-run-0",
+    } < set(pods)
 
 
 def test_whoever_waits_for_a_name_has_an_nslookup_that_finds_it(pods: dict[str, dict[str, Any]]) -> None:

@@ -4,7 +4,6 @@ Here belongs configuration, as data. Not here: starting anything of it (`cluster
 """
 
 import base64
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,9 +106,7 @@ class Site:
 
     def of_code_server(self) -> dict[str, str]:
         """What the chart puts into the code server's environment, for the runs that it is going to describe."""
-        context = helm_values.container_context(self.values())
-        handed_on = {} if context is None else {"DAGSTER_CONTAINER_CONTEXT": json.dumps(context)}
-        return {"DAGSTER_CURRENT_IMAGE": IMAGE, **handed_on}
+        return {"DAGSTER_CURRENT_IMAGE": IMAGE}
 
     def environment(self) -> dict[str, str]:
         """What every process of the platform has: its ConfigMap, its Secrets, and where Dagster's settings are."""

@@ -17,7 +17,7 @@ from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import construct_dagster_k8s_job, get_user_defined_k8s_config
-from helm_values import NAMESPACE, RELEASE, Values, container_context, instance_config, user_deployment
+from helm_values import NAMESPACE, RELEASE, Values, instance_config, user_deployment
 from kubernetes.client import ApiClient
 
 KUBECONFIG = {
@@ -28,11 +28,16 @@ KUBECONFIG = {
 }
 """A cluster that is not there: enough to render what would be sent to one."""
 
+SUBCHART = "dagster-user-deployments"
+"""The chart of the code server, within the chart."""
+
 Manifest = dict[str, Any]
 
 
 def image_of(section: Mapping[str, Any]) -> str:
-    """The name of an image, as the chart puts it together."""
+    """The name of an image, as the chart puts it together: with a digest the tag is as good as not there."""
+    if section.get("digest"):
+        return f"{section['repository']}@{section['digest']}"
     return f"{section['repository']}:{section['tag']}"
 
 
@@ -41,28 +46,39 @@ def deployments(values: Values) -> list[Manifest]:
     user = user_deployment(values)
     daemon, webserver = values["dagsterDaemon"], values["dagsterWebserver"]
     serve = f"dagster-webserver -h 0.0.0.0 -p {webserver['service']['port']} -w /dagster-workspace/workspace.yaml"
+    serve += f" --db-statement-timeout {webserver['dbStatementTimeout']}"
     watch = "dagster-daemon run -w /dagster-workspace/workspace.yaml"
     load = ["dagster", "code-server", "start", "-h", "0.0.0.0", "-p", str(user["port"])]  # noqa: S104 -- the chart's
-    handed_on = container_context(values)
-    if handed_on is not None:
-        told = {"name": "DAGSTER_CONTAINER_CONTEXT", "value": json.dumps(handed_on)}
-        user = {**user, "env": [told, *user.get("env", [])]}
+    waiting = {"dagster-webserver": (webserver, serve), "dagster-daemon": (daemon, watch)}
     return [
-        _deployment(values, "dagster-webserver", webserver, {"command": ["/bin/bash", "-c", serve]}, user["name"]),
-        _deployment(values, "dagster-daemon", daemon, {"command": ["/bin/bash", "-c", watch]}, user["name"]),
-        _deployment(values, "user-deployments", user, {"args": [*load, *user["codeServerArgs"]]}),
+        *(
+            _deployment(
+                values, component, section, {"name": "dagster", "command": ["/bin/bash", "-c", does]}, user["name"]
+            )
+            for component, (section, does) in waiting.items()
+        ),
+        _deployment(values, "user-deployments", user, {"name": SUBCHART, "args": [*load, *user["codeServerArgs"]]}),
     ]
 
 
 def labels_of(component: str) -> dict[str, str]:
     """The labels by which policies know a pod: the chart's, or Dagster's for runs and steps."""
     key = "app.kubernetes.io/component" if component.endswith("_worker") else "component"
-    return {"app.kubernetes.io/name": "dagster", "app.kubernetes.io/instance": RELEASE, key: component}
+    name = SUBCHART if component == "user-deployments" else "dagster"
+    return {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": RELEASE, key: component}
 
 
-def run_job(values: Values, folder: Path, tags: Mapping[str, str] | None = None) -> Manifest:
-    """The Job of a run with these tags, as Dagster's launcher would send it. Raises what the launcher would."""
-    context, launcher = _context(values, folder, tags or {})
+def run_job(
+    values: Values,
+    folder: Path,
+    tags: Mapping[str, str] | None = None,
+    handed_on: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """The Job of a run with these tags, as Dagster's launcher would send it. Raises what the launcher would.
+
+    `handed_on`: the container context of a code server that has one, as ours has not.
+    """
+    context, launcher = _context(values, folder, tags or {}, handed_on)
     config = context.get_k8s_job_config(job_image=_user_image(values), run_launcher=launcher)
     return _manifest(
         construct_dagster_k8s_job(
@@ -87,7 +103,10 @@ def step_job(values: Values, folder: Path, op_tags: Mapping[str, Any]) -> Manife
 
 
 def _context(
-    values: Values, folder: Path, run_tags: Mapping[str, str] | None = None
+    values: Values,
+    folder: Path,
+    run_tags: Mapping[str, str] | None = None,
+    handed_on: Mapping[str, Any] | None = None,
 ) -> tuple[K8sContainerContext, K8sRunLauncher]:
     """What a run's own pod is made of; without `run_tags`, what a step's pod begins with, as the executor does."""
     kubeconfig = folder / "kubeconfig"
@@ -99,7 +118,7 @@ def _context(
         code_pointer=ModuleCodePointer("ascend_assets.definitions", "defs"),
         container_image=_user_image(values),
         entry_point=None,
-        container_context=container_context(values),
+        container_context=handed_on,
     )
     origin_of_job = JobPythonOrigin("of_a_test", origin)
     run = DagsterRun(job_name="of_a_test", run_id="0", job_code_origin=origin_of_job, tags=run_tags or {})
@@ -136,7 +155,6 @@ def _deployment(
     labels = labels_of(component)
     password = {"name": values["global"]["postgresqlSecretName"], "key": "postgresql-password"}
     container = {
-        "name": "dagster",
         "image": image_of(section["image"]),
         "imagePullPolicy": section["image"]["pullPolicy"],
         "securityContext": section["securityContext"],
@@ -158,11 +176,13 @@ def _deployment(
         "volumes": list(section.get("volumes", [])),
         **{key: section[key] for key in ("nodeSelector", "affinity", "tolerations") if key in section},
     }
+    name = f"{RELEASE}-{SUBCHART}-{section['name']}" if component == "user-deployments" else component
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": f"{RELEASE}-{component}", "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
+            "strategy": section.get("deploymentStrategy", {}),
             "selector": {"matchLabels": labels},
             "template": {"metadata": {"labels": labels}, "spec": pod},
         },

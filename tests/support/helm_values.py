@@ -1,8 +1,8 @@
-"""What the official Dagster Helm chart 1.13.27 makes of values: its dagster.yaml, and what runs are launched with.
+"""What the official Dagster Helm chart 1.13.27 makes of values: its dagster.yaml.
 
-Here belongs the chart's own mapping (templates `configmap-instance.yaml`, `helpers/instance/*.tpl`, and the
-subchart's `k8sContainerContext`), of the parts that our values use; any other key is refused, as one that is
-misspelt would be. Not here: pods (`helm_pods.py`).
+Here belongs the chart's own mapping (templates `configmap-instance.yaml`, `helpers/instance/*.tpl`), of the parts that
+our values use; any other key is refused, as one that is misspelt would be. Not here: pods (`helm_pods.py`), or whether
+the chart does so (`helm_compare.py`).
 """
 
 from collections.abc import Mapping
@@ -38,24 +38,19 @@ _DAEMON = {
     "initContainerResources", "runCoordinator", "runMonitoring", "runRetries", "sensors", "schedules", "env",
     "envConfigMaps", "envSecrets", "volumes", "volumeMounts", "nodeSelector", "affinity", "tolerations",
 }  # fmt: skip
-_LAUNCHER = {
-    "imagePullPolicy", "loadInclusterConfig", "kubeconfigFile", "jobNamespace", "failPodOnRunFailure", "envConfigMaps",
-    "envSecrets", "envVars", "volumes", "volumeMounts", "labels", "resources", "schedulerName", "securityContext",
-    "runK8sConfig",
-}  # fmt: skip
 _POSTGRES = {
     "enabled", "postgresqlHost", "postgresqlUsername", "postgresqlDatabase", "postgresqlParams", "postgresqlScheme",
     "service",
 }  # fmt: skip
-DEPLOYMENT = {
+_DEPLOYMENT = {
     "name", "image", "codeServerArgs", "port", "includeConfigInLaunchedRuns", "env", "envConfigMaps", "envSecrets",
     "podSecurityContext", "securityContext", "resources", "readinessProbe", "volumes", "volumeMounts", "labels",
-    "schedulerName", "nodeSelector", "affinity", "tolerations",
+    "deploymentStrategy", "schedulerName", "nodeSelector", "affinity", "tolerations",
 }  # fmt: skip
 
 
 class UnknownValue(ValueError):
-    """A key that the chart does not know, or that this mapping does not."""
+    """A key that is misspelt, or of whose effect this mapping says nothing."""
 
 
 class MissingValue(ValueError):
@@ -90,7 +85,7 @@ def instance_config(values: Values, overrides: Mapping[str, Any] | None = None) 
     only(values["dagsterWebserver"], "dagsterWebserver", _WEBSERVER)
     daemon = only(values["dagsterDaemon"], "dagsterDaemon", _DAEMON)
     rendered: dict[str, Any] = {
-        "scheduler": {"module": "dagster._core.scheduler", "class": values["scheduler"]["type"]},
+        "scheduler": {"module": "dagster.core.scheduler", "class": values["scheduler"]["type"]},
         "schedule_storage": _storage(values, "dagster_postgres.schedule_storage", "PostgresScheduleStorage"),
         "run_storage": _storage(values, "dagster_postgres.run_storage", "PostgresRunStorage"),
         "event_log_storage": _storage(values, "dagster_postgres.event_log", "PostgresEventLogStorage"),
@@ -109,43 +104,12 @@ def instance_config(values: Values, overrides: Mapping[str, Any] | None = None) 
     return laid_over(rendered, overrides or {})
 
 
-def container_context(values: Values) -> dict[str, Any] | None:
-    """What the code server hands on to every run (DAGSTER_CONTAINER_CONTEXT); None where it hands on nothing.
-
-    Raises `UnknownValue`.
-    """
-    deployment = user_deployment(values)
-    if not deployment.get("includeConfigInLaunchedRuns", {"enabled": True})["enabled"]:
-        return None
-    kept: dict[str, Any] = {
-        "image_pull_policy": deployment["image"]["pullPolicy"],
-        "env_config_maps": [user_config_map(deployment), *_names(deployment.get("envConfigMaps"))],
-        "namespace": NAMESPACE,
-        "service_account_name": values["global"]["serviceAccountName"],
-    }
-    optional = {
-        "env_secrets": _names(deployment.get("envSecrets")),
-        "volume_mounts": deployment.get("volumeMounts"),
-        "volumes": deployment.get("volumes"),
-        "labels": deployment.get("labels"),
-        "resources": deployment.get("resources"),
-        "scheduler_name": deployment.get("schedulerName"),
-        "env": deployment.get("env"),
-    }
-    return {"k8s": kept | {key: value for key, value in optional.items() if value}}
-
-
-def user_config_map(deployment: Values) -> str:
-    """The ConfigMap that the subchart makes for a code location; its `fullname` is the release's name and its own."""
-    return f"{RELEASE}-dagster-user-deployments-{deployment['name']}-user-env"
-
-
 def user_deployment(values: Values) -> Values:
     """The one code location's deployment. Raises `UnknownValue`, and `MissingValue` by the subchart's schema."""
     subchart = only(
         values["dagster-user-deployments"],
         "dagster-user-deployments",
-        {"enabled", "enableSubchart", "serviceAccount", "rbacEnabled", "deployments"},
+        {"enabled", "enableSubchart", "serviceAccount", "rbacEnabled", "imagePullSecrets", "deployments"},
     )
     (deployment,) = subchart["deployments"]
     for where, section, needed in (
@@ -154,13 +118,13 @@ def user_deployment(values: Values) -> Values:
     ):
         if missing := [key for key in needed if key not in section]:
             raise MissingValue(f"{where}: the chart wants {', '.join(missing)}")
-    return only(deployment, "deployments[0]", DEPLOYMENT)
+    return only(deployment, "deployments[0]", _DEPLOYMENT)
 
 
 def only(section: Values, where: str, known: set[str] | Mapping[str, str]) -> Values:
     """The section. Raises `UnknownValue` for a key that is not known."""
     if unknown := sorted(set(section) - set(known)):
-        raise UnknownValue(f"{where}: the chart knows no {', '.join(unknown)}; it knows {', '.join(sorted(known))}")
+        raise UnknownValue(f"{where}: nothing is known of {', '.join(unknown)}, but of {', '.join(sorted(known))}")
     return section
 
 
@@ -180,45 +144,10 @@ def _storage(values: Values, module: str, name: str) -> dict[str, Any]:
 
 
 def _launcher(values: Values) -> dict[str, Any]:
-    launcher = values["runLauncher"]
-    if launcher["type"] == "CustomRunLauncher":
-        return dict(only(launcher["config"]["customRunLauncher"], "customRunLauncher", {"module", "class", "config"}))
-    settings = only(launcher["config"]["k8sRunLauncher"], "k8sRunLauncher", _LAUNCHER)
-    config: dict[str, Any] = {
-        "load_incluster_config": settings["loadInclusterConfig"],
-        "job_namespace": settings.get("jobNamespace") or NAMESPACE,
-        "image_pull_policy": settings["imagePullPolicy"],
-        "service_account_name": values["global"]["serviceAccountName"],
-        "dagster_home": values["global"]["dagsterHome"],
-        "instance_config_map": f"{RELEASE}-instance",
-        "postgres_password_secret": values["global"]["postgresqlSecretName"],
-    }
-    optional = {
-        "kubeconfig_file": settings.get("kubeconfigFile"),
-        "image_pull_secrets": values.get("imagePullSecrets"),
-        "env_config_maps": _names(settings.get("envConfigMaps")),
-        "env_secrets": _names(settings.get("envSecrets")),
-        "env_vars": settings.get("envVars"),
-        "volume_mounts": settings.get("volumeMounts"),
-        "volumes": settings.get("volumes"),
-        "labels": settings.get("labels"),
-        "resources": settings.get("resources"),
-        "fail_pod_on_run_failure": settings.get("failPodOnRunFailure"),
-        "scheduler_name": settings.get("schedulerName"),
-        "security_context": settings.get("securityContext"),
-        "run_k8s_config": _snake(settings.get("runK8sConfig", {}), "runK8sConfig", _RUN_K8S),
-    }
-    config |= {key: value for key, value in optional.items() if value}
-    return {"module": "dagster_k8s", "class": "K8sRunLauncher", "config": config}
+    launchers = only(values["runLauncher"]["config"], "runLauncher.config", {"customRunLauncher"})
+    return dict(only(launchers["customRunLauncher"], "customRunLauncher", {"module", "class", "config"}))
 
 
-_RUN_K8S = {
-    "containerConfig": "container_config",
-    "podSpecConfig": "pod_spec_config",
-    "podTemplateSpecMetadata": "pod_template_spec_metadata",
-    "jobSpecConfig": "job_spec_config",
-    "jobMetadata": "job_metadata",
-}
 _MONITORING = {
     "enabled": "enabled",
     "startTimeoutSeconds": "start_timeout_seconds",
@@ -253,7 +182,7 @@ def _snake(section: Values, where: str, names: Mapping[str, str]) -> dict[str, A
 
 def _coordinator(section: Values) -> dict[str, Any]:
     config = _snake(section["config"]["queuedRunCoordinator"], "queuedRunCoordinator", _COORDINATOR)
-    return {"module": "dagster._core.run_coordinator", "class": section["type"], "config": config}
+    return {"module": "dagster.core.run_coordinator", "class": section["type"], "config": config}
 
 
 def _concurrency(section: Values) -> dict[str, Any]:
@@ -271,12 +200,9 @@ def _compute_logs(section: Values) -> dict[str, Any]:
 
 
 def _retention(section: Values) -> dict[str, Any]:
-    only(section, "retention", {"enabled", "schedule", "sensor"})
+    names = {"schedule": "schedule", "sensor": "sensor", "autoMaterialize": "auto_materialize"}
+    only(section, "retention", {"enabled", *names})
     return {
-        key: {"purge_after_days": only(section[key], f"retention.{key}", {"purgeAfterDays"})["purgeAfterDays"]}
-        for key in ("schedule", "sensor")
+        name: {"purge_after_days": only(section[key], f"retention.{key}", {"purgeAfterDays"})["purgeAfterDays"]}
+        for key, name in names.items()
     }
-
-
-def _names(sources: list[Mapping[str, Any]] | None) -> list[str]:
-    return [source["name"] for source in sources or [] if "name" in source]
