@@ -95,6 +95,11 @@ def test_a_deployment_may_have_more_than_is_assumed() -> None:
     assert helm_compare.differences(rendered, values) == []
 
 
+def test_a_site_may_name_its_image_by_the_chart_s_field_for_a_digest() -> None:
+    image = {"repository": "registry.example/orchestrator", "tag": "1", "digest": "sha256:22"}
+    assert helm_pods.image_of(image) == "registry.example/orchestrator@sha256:22"
+
+
 def test_a_pod_of_the_chart_s_that_breaks_a_rule_is_told() -> None:
     values = helm_values.load()
     rendered = as_assumed(values)

@@ -49,14 +49,9 @@ def deployments(values: Values) -> list[Manifest]:
     serve += f" --db-statement-timeout {webserver['dbStatementTimeout']}"
     watch = "dagster-daemon run -w /dagster-workspace/workspace.yaml"
     load = ["dagster", "code-server", "start", "-h", "0.0.0.0", "-p", str(user["port"])]  # noqa: S104 -- the chart's
-    waiting = {"dagster-webserver": (webserver, serve), "dagster-daemon": (daemon, watch)}
     return [
-        *(
-            _deployment(
-                values, component, section, {"name": "dagster", "command": ["/bin/bash", "-c", does]}, user["name"]
-            )
-            for component, (section, does) in waiting.items()
-        ),
+        _deployment(values, "dagster-webserver", webserver, _by_shell(serve), user["name"]),
+        _deployment(values, "dagster-daemon", daemon, _by_shell(watch), user["name"]),
         _deployment(values, "user-deployments", user, {"name": SUBCHART, "args": [*load, *user["codeServerArgs"]]}),
     ]
 
@@ -132,6 +127,10 @@ def _user_image(values: Values) -> str:
 def _manifest(job: Any) -> Manifest:
     manifest: Manifest = ApiClient().sanitize_for_serialization(job)
     return manifest
+
+
+def _by_shell(command: str) -> dict[str, Any]:
+    return {"name": "dagster", "command": ["/bin/bash", "-c", command]}
 
 
 def _wait_for(values: Values, section: Mapping[str, Any], name: str | None) -> list[dict[str, Any]]:
