@@ -125,6 +125,7 @@ class PodExecutor(StepDelegatingExecutor):
             elif event.event_type in ENDS:
                 if step in self._ended and step not in self.watch.overdue:
                     continue
+                self.watch.overdue.discard(step)
                 self._ended.add(step)
             elif _refuses(event):
                 # Whatever becomes of the run: what a gate has refused is not built again until somebody wants it.
