@@ -141,7 +141,7 @@ class Client(DagsterKubernetesClient):
         """
         jobs = self.jobs_of(run_id, namespace)
         for job in jobs:
-            self.delete(job, namespace)
+            self.delete_job(job, namespace)
         begin, of_run = time.monotonic(), _STEPS_OF.format(run_id)
         while alive := pod_state.unconfirmed(self.answered(lambda: self._pods(of_run, namespace))):
             if time.monotonic() - begin >= seconds:
@@ -153,12 +153,8 @@ class Client(DagsterKubernetesClient):
             self.sleep(1.0)
         return jobs
 
-    def delete(self, job: str, namespace: str) -> None:
-        """Delete a Job and its pods; nothing where there is none."""
-        self.delete_job(job, namespace)
-
     def delete_job(self, job_name: str, namespace: str) -> bool:
-        """The same, by the name that the run launcher and the step handler call; whether there was one."""
+        """Delete a Job and its pods; whether there was one."""
         ask = super().delete_job
         return bool(self.answered(lambda: ask(job_name, namespace)))  # type: ignore[no-untyped-call] # dagster-k8s's
 

@@ -106,7 +106,7 @@ class PodExecutor(StepDelegatingExecutor):
         for job in jobs:
             plan_context.log.info("deleting %s, for the run is ended", job)
             try:
-                client.delete(job, namespace)
+                client.delete_job(job, namespace)
             except (ApiException, HTTPError) as error:
                 plan_context.log.warning("%s goes on, for it cannot be deleted: %s", job, error)
 

@@ -181,7 +181,7 @@ class _Look:
         if waited < limit:
             return None
         # Deleted first: a pod that began later would run beside whatever is done about it.
-        self.watch.client.delete(self.job, self.namespace)
+        self.watch.client.delete_job(self.job, self.namespace)
         return Lost(f"given up after {waited:.0f} s: {why}", again=False)
 
     def _unconfirmed(self, alive: tuple[Pod, ...]) -> Lost | None:

@@ -71,7 +71,7 @@ def test_what_the_api_refuses_is_refused_at_once(client: Client, shim: Shim) -> 
 def test_a_job_that_is_not_there_is_none(client: Client) -> None:
     assert client.job("one", "default") is None
     assert client.pods("one", "default") == ()
-    client.delete("one", "default")
+    client.delete_job("one", "default")
 
 
 def test_how_a_job_is_can_be_told(client: Client, shim: Shim) -> None:
@@ -123,7 +123,7 @@ def test_what_the_api_forbids_is_asked_for_once(client: Client, shim: Shim) -> N
     create(client, job())
     shim.respond(403, 1, "DELETE")
     with pytest.raises(ApiException, match="403"):
-        client.delete("one", "default")
+        client.delete_job("one", "default")
 
 
 def test_a_conflict_that_is_another_s_passes(client: Client, shim: Shim) -> None:

@@ -36,9 +36,9 @@ class Api:
         assert (job, namespace) == (JOB, "ours")
         return self.found
 
-    def delete(self, job: str, namespace: str) -> None:
+    def delete_job(self, job_name: str, namespace: str) -> None:
         assert namespace == "ours"
-        self.deleted.append(job)
+        self.deleted.append(job_name)
 
 
 @dataclass
